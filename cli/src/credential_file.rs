@@ -127,6 +127,7 @@ const ANY: Accepts = Accepts {
     container: None,
     roots: u16::MAX,
     chain: u16::MAX,
+    self_signed_root: false,
 };
 
 /// What it is, if it is something.

@@ -19,6 +19,7 @@ const LINK: Accepts = Accepts {
     container: None,
     roots: u16::MAX,
     chain: 1,
+    self_signed_root: false,
 };
 
 /// Makes the enumeration and what is looked up by it. `is` tells by the answers to the queries of identity whether a

@@ -97,13 +97,31 @@ pub(crate) fn short_range(args: &ModemArgs, report: &Report) -> Result<ShortRang
 pub(crate) fn cc31xx(args: &ModemArgs, report: &Report) -> Result<Nwp<G2>, Failure> {
     let wifi = on_wifi("cc31xx", args, report)?;
     is_told_no_time("cc31xx", args)?;
-    Ok(Nwp::new(sectag_cc3200::nwp::Config::new(wifi)))
+    let config = sectag_cc3200::nwp::Config::new(wifi);
+    let given = args.file_token.as_deref();
+    let token = secret::resolve("--file-token", given, "SECTAG_FILE_TOKEN", report)?;
+    Ok(Nwp::new(match token {
+        Some(token) => config.secure_files(number(&token)?),
+        None => config,
+    }))
 }
 
 pub(crate) fn cc32xx(args: &ModemArgs, report: &Report) -> Result<Cc32xx, Failure> {
     let wifi = on_wifi("cc32xx", args, report)?;
     is_told_no_time("cc32xx", args)?;
     Ok(Cc32xx::new(sectag_cc3200::at::Config::new(wifi)))
+}
+
+/// The secret of secure files. It is not repeated in the message.
+fn number(token: &str) -> Result<u32, Failure> {
+    let parsed = match token.strip_prefix("0x") {
+        Some(digits) => u32::from_str_radix(digits, 16),
+        None => token.parse(),
+    };
+    parsed.map_err(|_| {
+        Failure::new("--file-token: it is no number of 32 bits")
+            .hint("give one in decimal, or in hexadecimal with 0x in front")
+    })
 }
 
 /// Nobody but this computer sets its clock.

@@ -98,6 +98,13 @@ async fn driver(
             attach(name, modem, opened, args, report, work).await
         }};
     }
+    if args.file_token.is_some() && name != ModemName::Cc31xx {
+        return Err(Failure::new(format!(
+            "--file-token: a {} takes no tokens from its host",
+            name.as_str()
+        ))
+        .hint("leave it out: tokens are of cc31xx, and cc32xx keeps private keys in secure files without one"));
+    }
     match name {
         ModemName::Bg96 => with!(bg96),
         ModemName::Nrf9160 => with!(nrf9160),

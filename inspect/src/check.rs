@@ -22,6 +22,8 @@ pub enum Misplaced {
         /// The number of the certificate in the file, from 1.
         number: u16,
     },
+    /// A certificate was given as the CA that another CA issued, and the modem takes none but a root that signed itself.
+    NotRoot,
     /// The private key belongs to another certificate.
     OtherKey,
     /// The client certificate stands after a CA certificate.
@@ -58,6 +60,9 @@ impl fmt::Display for Misplaced {
                     f,
                     "certificate {number} in the file is not a CA's and cannot vouch for a server: store the certificate of the CA that issued the server's"
                 );
+            }
+            Self::NotRoot => {
+                "this CA's certificate was issued by another CA, an intermediate or a cross-signed root, and this modem trusts no chain that ends in one: store the self-signed root at the end of the server's chain"
             }
             Self::OtherKey => {
                 "the private key is not the one of the client certificate: store the two that were made together"

@@ -9,7 +9,7 @@ use super::role::Credentials;
 use super::{Accepts, Kind, Source, copy};
 use crate::error::CredentialError;
 use crate::inspect::{
-    Blocks, Container, Decoder, Inspector, Material, Misplaced, Part, check, encode,
+    Blocks, Container, Content, Decoder, Inspector, Material, Misplaced, Part, check, encode,
 };
 
 /// The number of DER bytes on a line of PEM.
@@ -45,7 +45,15 @@ pub(crate) fn judge(kind: Kind, material: &Material, accepts: &Accepts) -> Resul
         Kind::Ca => accepts.roots,
         _ => accepts.chain,
     };
-    check(kind, material, allowed)
+    check(kind, material, allowed)?;
+    match &material.content {
+        Content::Certificate(ca)
+            if kind == Kind::Ca && accepts.self_signed_root && !ca.self_issued =>
+        {
+            Err(Misplaced::NotRoot)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The container that a modem takes, as a constant of a type, so that a conversion which the modem never needs is not

@@ -48,4 +48,7 @@ pub struct Accepts {
     pub roots: u16,
     /// The most certificates in one client certificate credential.
     pub chain: u16,
+    /// Whether the modem trusts a chain only if it ends in a CA that signed itself: an intermediate or a cross-signed root
+    /// is then refused.
+    pub self_signed_root: bool,
 }

@@ -65,6 +65,10 @@ pub(crate) struct ModemArgs {
     #[arg(long, value_name = "PASSPHRASE", requires = "ssid")]
     pub(crate) psk: Option<String>,
 
+    /// The secret that tokens of secure files are made of (cc31xx), a number such as 0x5eed1234; credentials are then kept encrypted in the chip's flash. @FILE, - for a line of standard input, or the environment variable SECTAG_FILE_TOKEN; given directly, it shows in the process list. Always the same for one chip: another one is a security alert, and enough of those lock the chip for good
+    #[arg(long, value_name = "SECRET")]
+    pub(crate) file_token: Option<String>,
+
     /// Who is asked for the time by SNTP, where TLS is on this computer (ublox-ppp) and the network tells none
     #[arg(long, value_name = "HOST", default_value = "pool.ntp.org")]
     pub(crate) time_server: String,
@@ -89,6 +93,7 @@ impl ModemArgs {
             sim_pin: None,
             ssid: None,
             psk: None,
+            file_token: None,
             time_server: String::new(),
             set_clock: None,
         }

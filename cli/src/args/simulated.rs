@@ -40,7 +40,7 @@ impl Dialect {
             .map(Self::Nrf9160)
             .map_err(|error| {
                 format!(
-                    "ublox-shortrange has odin and nina; cc31xx g2; nrf9160: {error}; ublox-cellular: {ublox}"
+                    "ublox-shortrange has odin and nina; cc31xx g1 and g2; nrf9160: {error}; ublox-cellular: {ublox}"
                 )
             })
     }
@@ -59,18 +59,35 @@ impl Dialect {
         }
     }
 
-    /// Sees to it that a network processor is one that can be simulated to its end.
+    /// The generation of a network processor.
     ///
     /// # Errors
-    /// It is another modem's, or of the generation whose TLS the simulator does not have.
-    pub(crate) fn second_generation(dialect: Option<Self>) -> Result<(), Failure> {
+    /// It is another modem's, or the generation whose TLS this build does not have.
+    pub(crate) fn nwp(dialect: Option<Self>) -> Result<NwpGeneration, Failure> {
         match dialect {
-            None | Some(Self::Nwp(NwpGeneration::Second)) => Ok(()),
-            Some(Self::Nwp(NwpGeneration::First)) => Err(Failure::new(
-                "--dialect g1: the TLS of a CC3100 has CBC and RC4 suites alone, and the simulated TLS has none of them, so it would connect to no server",
-            )
-            .hint("g2, a CC3120 or later, is simulated whole")),
+            None => Ok(NwpGeneration::Second),
+            Some(Self::Nwp(NwpGeneration::First)) if !cfg!(feature = "openssl") => {
+                Err(Failure::new(
+                    "--dialect g1: the TLS of a CC3100 has CBC and RC4 suites alone, and this tool was built without the feature openssl, which simulates them",
+                )
+                .hint("build it with --features openssl, for which libssl-dev and pkg-config must be installed; g2, a CC3120 or later, needs neither"))
+            }
+            Some(Self::Nwp(generation)) => Ok(generation),
             Some(_) => Err(another("cc31xx")),
+        }
+    }
+
+    /// Sees to it that a network processor is one that the tool's own driver is for.
+    ///
+    /// # Errors
+    /// See [`nwp`](Self::nwp), and that it is the first generation.
+    pub(crate) fn second_generation(dialect: Option<Self>) -> Result<(), Failure> {
+        match Self::nwp(dialect)? {
+            NwpGeneration::Second => Ok(()),
+            NwpGeneration::First => Err(Failure::new(
+                "--dialect g1: the demo's driver is one of the second generation",
+            )
+            .hint("sectag simulate --modem cc31xx --dialect g1 is for a firmware with a driver of the first")),
         }
     }
 

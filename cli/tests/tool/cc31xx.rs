@@ -69,6 +69,47 @@ pub(crate) fn what_one_publishes_natively_comes_back() {
         .expect_hint("--ca ca.pem");
 }
 
+/// Files with tokens: stored, found to be there, listed, verified and removed, with the secret from the environment.
+pub(crate) fn credentials_are_secure_files_with_a_token() {
+    let modem = station::start("cc31xx", 1);
+    let secret = [
+        ("SECTAG_PSK", "correct horse battery"),
+        ("SECTAG_FILE_TOKEN", "0x5eed1234"),
+    ];
+    let tool = |command: &[&str], options: &[&str]| {
+        let options = [&WIFI, options].concat();
+        modem.start_tool(command, &options, &secret, b"").end()
+    };
+    let pki = credentials();
+    let (ca, cert, key) = (
+        pki.file("ca.pem"),
+        pki.file("client.pem"),
+        pki.file("client.key"),
+    );
+    let files = ["--tag", "7", "--ca", &ca, "--cert", &cert, "--key", &key];
+    tool(&["-v", "credentials", "store"], &files).expect(0);
+    let again = tool(&["credentials", "store"], &files).expect(0);
+    assert_eq!(again.stdout.matches("already").count(), 3);
+    tool(&["credentials", "verify"], &files).expect(0);
+    let listed = tool(&["credentials", "list"], &[]).expect(0).stdout;
+    assert_eq!(listed.lines().count(), 3, "{listed}");
+
+    // One wrong secret: told, and the right one still works.
+    let wrong = [secret[0], ("SECTAG_FILE_TOKEN", "7")];
+    let verify = [&WIFI, &files[..]].concat();
+    let refused = modem
+        .start_tool(&["credentials", "verify"], &verify, &wrong, b"")
+        .end()
+        .expect(1);
+    assert!(refused.stderr.contains("wrong token"), "{}", refused.stderr);
+    tool(&["credentials", "remove"], &["--all"]).expect(0);
+    let listed = tool(&["credentials", "list"], &[]).expect(0).stdout;
+    assert_eq!(listed, "");
+    let none = [secret[0], ("SECTAG_FILE_TOKEN", "secret")];
+    let no_number = modem.start_tool(&["status"], &WIFI, &none, b"").end();
+    no_number.expect_hint("0x");
+}
+
 pub(crate) fn what_stands_in_the_way_is_named() {
     let modem = station::start("cc31xx", 1);
     modem.run(&["status"], &[]).expect_hint("--ssid");
@@ -89,10 +130,13 @@ pub(crate) fn what_stands_in_the_way_is_named() {
         &["--fault", "error"][..],
         &["--fault", "reset@1:AT"],
         &["--dialect", "2.1"],
-        &["--dialect", "g1"],
         &["--scenario", "sim-missing"],
     ] {
         let simulate = ["simulate", "--modem", "cc31xx", "--tcp", "0"];
         run(&[&simulate, options].concat()).expect(1);
+    }
+    for command in [&["demo"][..], &["simulate", "--tcp", "0"]] {
+        let first = ["--modem", "cc31xx", "--dialect", "g1"];
+        run(&[command, &first].concat()).expect_hint("--features openssl");
     }
 }

@@ -30,10 +30,24 @@ pub(crate) fn what_one_publishes_over_the_at_application_comes_back() {
     );
     let listed = tool(&["credentials", "list"], &[]).end().expect(0).stdout;
     assert_eq!(listed.lines().count(), 3, "{listed}");
+    tool(&["credentials", "verify"], &files[..6])
+        .end()
+        .expect(0);
     let status = tool(&["status"], &[]).end().expect(0).stdout;
     for said in ["Texas Instruments", "4.13.0.2"] {
         assert!(status.contains(said), "{said} in\n{status}");
     }
 
     station.what_is_published_comes_back();
+
+    // Of the key, which nobody reads back, the file stays with zeros in it: deleting it needs a token that AT forgets.
+    tool(&["credentials", "remove"], &["--all"]).end().expect(0);
+    let listed = tool(&["credentials", "list"], &[]).end().expect(0).stdout;
+    assert!(
+        listed.lines().count() == 1 && listed.contains("private key"),
+        "{listed}"
+    );
+    tool(&["status"], &["--file-token", "7"])
+        .end()
+        .expect_hint("leave it out");
 }

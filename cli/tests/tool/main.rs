@@ -96,6 +96,7 @@ fn all() -> Vec<Trial> {
         }
         cc31xx {
             what_one_publishes_natively_comes_back,
+            credentials_are_secure_files_with_a_token,
             what_stands_in_the_way_is_named,
         }
         cc32xx {

@@ -25,6 +25,7 @@ impl<O: Options> Credentials for Bg96<O> {
         // so it is not limited.
         roots: 1,
         chain: u16::MAX,
+        self_signed_root: false,
     };
 
     /// "RSA certificates only, no ECDSA suites" (sheet 4.1); relatives that list ECDSA suites can use

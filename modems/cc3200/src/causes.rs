@@ -66,8 +66,16 @@ static SOCKET: [Row; 43] = [
         "bad CA file: its format, its name, or the slot",
         &[CaUnreadable],
     ),
-    (-457, "bad certificate file", &[CredentialUnsuitable]),
-    (-458, "bad private key file", &[CredentialUnsuitable]),
+    (
+        -457,
+        "bad certificate file",
+        &[CredentialMissing, CredentialUnsuitable],
+    ),
+    (
+        -458,
+        "bad private key file",
+        &[CredentialMissing, CredentialUnsuitable],
+    ),
     (-460, "too many TLS sockets", &[OutOfMemory]),
     (
         -461,

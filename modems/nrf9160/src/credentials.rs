@@ -457,6 +457,7 @@ impl<F: Family> Credentials for Nrf9160<F> {
         // The number of roots is UNCONFIRMED, so it is not limited.
         roots: u16::MAX,
         chain: u16::MAX,
+        self_signed_root: false,
     };
     const PROOF: Proof = Proof::Digest;
 

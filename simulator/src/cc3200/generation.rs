@@ -3,8 +3,8 @@
 /// A generation of network processors, which decides the form of messages and the numbers of errors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NwpGeneration {
-    /// CC3100. Its TLS has only CBC and RC4 suites, none of which the simulator has. So every connect
-    /// fails as with a server that offers only GCM, with -340.
+    /// CC3100. Its TLS has only CBC and RC4 suites, which rustls does not have: the simulator has the CBC ones
+    /// by its feature `openssl`. Without it every connect fails as with a server that offers only GCM, with -340.
     First,
     /// CC3120, CC3130, CC3135.
     #[default]

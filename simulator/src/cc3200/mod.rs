@@ -1,10 +1,12 @@
 //! A network processor of TI's on a UART or SPI (CC3100; CC3120, CC3130, CC3135), after the sheet of `modems/cc3200`;
 //! numbers in comments are those of its headings.
 //!
-//! What it does not do: TLS of the first generation (see [`NwpGeneration`]), IPv6, listening sockets, datagrams, select,
+//! What it does not do: TLS of the first generation without the feature `openssl` (see [`NwpGeneration`]), IPv6, listening sockets, datagrams, select,
 //! control of files, enterprise security, profiles, ALPN, OCSP.
 
 mod at;
+#[cfg(feature = "openssl")]
+mod cbc;
 mod commands;
 mod controls;
 mod files;
@@ -33,7 +35,7 @@ pub use self::spi::{HostIntr, NwpSpi, NwpSpiOptions};
 use self::files::Files;
 use self::generation::Facts;
 use self::sockets::Shared;
-use self::wire::{COMMAND_SYNC, Fields, Head, INIT_COMPLETE};
+use self::wire::{COMMAND_SYNC, COUNT_ONLY, Fields, Head, INIT_COMPLETE};
 use crate::Reaction;
 use crate::clock::EmulatedClock;
 use crate::core::Core;
@@ -87,6 +89,8 @@ pub(crate) struct Nwp {
     starts: Cell<u32>,
     coverage: Cell<bool>,
     failed_at: Cell<Option<Instant>>,
+    /// The number of free buffers that the host was told last.
+    told: Cell<u8>,
 }
 
 impl Nwp {
@@ -112,6 +116,7 @@ impl Nwp {
             starts: Cell::new(0),
             coverage: Cell::new(true),
             failed_at: Cell::new(None),
+            told: Cell::new(u8::MAX),
         })
     }
 
@@ -204,15 +209,22 @@ impl Nwp {
             } else {
                 payload
             };
+            let head = self.head();
+            self.told.set(head.pool);
             self.core
-                .send(&wire::message(generation, opcode, self.head(), payload));
+                .send(&wire::message(generation, opcode, head, payload));
         }
     }
 
     fn give_back(&self, buffers: u8) {
+        if buffers == 0 {
+            return;
+        }
         self.state.borrow_mut().pool += buffers;
-        if buffers > 0 {
-            self.core.touch();
+        self.core.touch();
+        // A host that may be waiting for buffers learns of them by a message that exists for that alone (sheet 3.4).
+        if self.told.get() <= self.facts().pool_minimum + 1 {
+            self.tell(COUNT_ONLY, &[]);
         }
     }
 
@@ -225,6 +237,8 @@ impl Nwp {
             return false;
         }
         state.pool -= buffers;
+        // The host counts down as well.
+        self.told.set(self.told.get().saturating_sub(buffers));
         true
     }
 

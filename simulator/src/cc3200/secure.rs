@@ -28,14 +28,15 @@ const TLS12_ONLY: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS
 
 /// The plan of a connection.
 pub(super) struct Plan {
-    server: ServerCheck,
-    client: Option<(Vec<u8>, Vec<u8>)>,
+    pub(super) server: ServerCheck,
+    pub(super) client: Option<(Vec<u8>, Vec<u8>)>,
     /// The number that the chip reports for an open connection: 0, or what was not verified.
     warning: i16,
-    now: OffsetDateTime,
-    suites: Vec<u16>,
-    modern: bool,
-    name: Option<String>,
+    pub(super) now: OffsetDateTime,
+    pub(super) suites: Vec<u16>,
+    /// Whether the method is TLS 1.2 alone.
+    pub(super) modern: bool,
+    pub(super) name: Option<String>,
 }
 
 impl Plan {
@@ -131,9 +132,42 @@ impl Plan {
     }
 }
 
+/// The first generation, whose suites rustls does not have.
+impl Plan {
+    /// Makes the handshake; returns the number that the chip reports for the open connection.
+    #[cfg(feature = "openssl")]
+    pub(super) async fn handshake_with_cbc(
+        self,
+        host: &str,
+        stream: Box<dyn Stream>,
+    ) -> Result<(Box<dyn Channel>, i16), i16> {
+        let warning = self.warning;
+        match super::cbc::connect(self, stream).await {
+            Ok(channel) => Ok((channel, warning)),
+            Err(failure) => {
+                log::info!("cc3200: TLS to {host} failed: {}", failure.reason);
+                Err(failure.code)
+            }
+        }
+    }
+
+    /// Fails as with a server that has no suite in common with the chip.
+    #[cfg(not(feature = "openssl"))]
+    pub(super) async fn handshake_with_cbc(
+        self,
+        host: &str,
+        _: Box<dyn Stream>,
+    ) -> Result<(Box<dyn Channel>, i16), i16> {
+        log::info!(
+            "cc3200: TLS to {host} failed: a chip of the first generation has CBC and RC4 suites alone, and this simulator was built without its feature openssl, which has them"
+        );
+        Err(-340)
+    }
+}
+
 /// Returns the chip's number for a failure of rustls.
 fn code_of(reason: &str) -> i16 {
-    const KNOWN: [(&str, i16); 15] = [
+    const KNOWN: [(&str, i16); 16] = [
         ("UnknownIssuer", -688),
         ("BadSignature", -655),
         ("NotValidForName", -722),
@@ -145,6 +179,7 @@ fn code_of(reason: &str) -> i16 {
         ("alert: HandshakeFailure", -340),
         ("alert: BadCertificate", -342),
         ("alert: UnknownCA", -348),
+        ("alert: ProtocolVersion", -370),
         ("alert: CertificateRequired", -341),
         ("alert: DecryptError", -351),
         ("private key", -458),

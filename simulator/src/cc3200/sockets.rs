@@ -100,12 +100,10 @@ impl Nwp {
             Plan::new(&options, &state.files, state.clock.as_ref(), unknown)?
         };
         if first {
-            log::info!(
-                "cc3200: TLS to {host} failed: a chip of the first generation has CBC and RC4 suites alone, and the simulator none of them"
-            );
-            return Err(-340);
+            plan.handshake_with_cbc(host, stream).await
+        } else {
+            plan.handshake(host, stream).await
         }
-        plan.handshake(host, stream).await
     }
 
     fn poll_socket(

@@ -9,6 +9,8 @@ pub(super) const MESSAGE_SYNC: [u8; 4] = [0xba, 0xdc, 0xcd, 0xab];
 
 /// The opcode of the message that the chip has started.
 pub(super) const INIT_COMPLETE: u16 = 0x0008;
+/// The opcode of the message that only carries the number of free buffers.
+pub(super) const COUNT_ONLY: u16 = 0x0063;
 
 /// The fields of each header.
 #[derive(Clone, Copy)]
@@ -88,126 +90,41 @@ impl<'a> Fields<'a> {
 }
 
 #[cfg(test)]
+#[path = "../../../modems/cc3200/src/nwp/vectors.rs"]
+mod vectors;
+
+#[cfg(test)]
 mod tests {
+    use super::vectors::{FIRST, SECOND, Vector, hex};
     use super::*;
 
-    fn hex(text: &str) -> Vec<u8> {
-        let bytes = text.split_whitespace();
-        bytes
-            .map(|byte| u8::from_str_radix(byte, 16).unwrap())
-            .collect()
-    }
-
-    fn check(generation: NwpGeneration, pool: u8, vectors: &[(u16, u8, &str, &str)]) {
-        for (opcode, status, payload, expected) in vectors {
+    /// Compares every message of sheet 3.7, as it is on a UART.
+    fn check(generation: NwpGeneration, pool: u8, vectors: &[Vector]) {
+        for vector in vectors {
+            let mut expected = hex(vector.bytes);
+            expected[0] = 0xba;
             let head = Head {
                 pool,
-                status: *status,
+                // Not before it has started.
+                status: u8::from(vector.opcode != INIT_COMPLETE),
                 failed: 0,
                 non_blocking: 0,
             };
-            let message = message(generation, *opcode, head, &hex(payload));
-            assert_eq!(message, hex(expected), "{opcode:04x}");
+            let message = message(generation, vector.opcode, head, &hex(vector.payload));
+            assert_eq!(message, expected, "{:04x}", vector.opcode);
         }
     }
 
-    /// Compares the messages of sheet 3.7 as they are on a UART.
     #[test]
     fn messages_of_the_first_generation_are_those_of_the_sheet() {
-        check(
-            NwpGeneration::First,
-            10,
-            &[
-                (
-                    0x0008,
-                    0,
-                    "11 11 11 11",
-                    "BA DC CD AB 08 00 08 00 FF FF 00 00 11 11 11 11",
-                ),
-                (
-                    0x0c80,
-                    1,
-                    "00 00 00 00",
-                    "BA DC CD AB 80 0C 08 00 0A 01 00 00 00 00 00 00",
-                ),
-                (
-                    0x1825,
-                    1,
-                    "2A 32 A8 C0 01 32 A8 C0 01 32 A8 C0",
-                    "BA DC CD AB 25 18 10 00 0A 01 00 00 2A 32 A8 C0 01 32 A8 C0 01 32 A8 C0",
-                ),
-                (
-                    0x243c,
-                    1,
-                    "F5 FF FF FF 00 00 00 00",
-                    "BA DC CD AB 3C 24 0C 00 0A 01 00 00 F5 FF FF FF 00 00 00 00",
-                ),
-                (
-                    0x1401,
-                    1,
-                    "00 00 51 00",
-                    "BA DC CD AB 01 14 08 00 0A 01 00 00 00 00 51 00",
-                ),
-                (
-                    0x1408,
-                    1,
-                    "A4 FF 51 00",
-                    "BA DC CD AB 08 14 08 00 0A 01 00 00 A4 FF 51 00",
-                ),
-                (
-                    0x1006,
-                    1,
-                    "3B FE 51 00",
-                    "BA DC CD AB 06 10 08 00 0A 01 00 00 3B FE 51 00",
-                ),
-                (
-                    0x100a,
-                    1,
-                    "04 00 51 00 20 02 00 00",
-                    "BA DC CD AB 0A 10 0C 00 0A 01 00 00 04 00 51 00 20 02 00 00",
-                ),
-            ],
-        );
+        assert_eq!(FIRST.len(), 14);
+        check(NwpGeneration::First, 10, FIRST);
     }
 
     #[test]
     fn messages_of_the_second_generation_are_those_of_the_sheet() {
-        check(
-            NwpGeneration::Second,
-            15,
-            &[
-                (
-                    0x0008,
-                    0,
-                    "11 11 11 11 19 00 00 30 00 00 00 00",
-                    "BA DC CD AB 08 00 14 00 0F 00 B8 05 00 00 00 00 11 11 11 11 19 00 00 30 00 00 00 00",
-                ),
-                (
-                    0x243c,
-                    1,
-                    "9B D7 FF FF 00 00 00 00",
-                    "BA DC CD AB 3C 24 10 00 0F 01 B8 05 00 00 00 00 9B D7 FF FF 00 00 00 00",
-                ),
-                (
-                    0x1006,
-                    1,
-                    "2C FE 01 00",
-                    "BA DC CD AB 06 10 0C 00 0F 01 B8 05 00 00 00 00 2C FE 01 00",
-                ),
-                (
-                    0x0063,
-                    1,
-                    "",
-                    "BA DC CD AB 63 00 08 00 0F 01 B8 05 00 00 00 00",
-                ),
-                (
-                    0x1010,
-                    1,
-                    "00 00 01 00",
-                    "BA DC CD AB 10 10 0C 00 0F 01 B8 05 00 00 00 00 00 00 01 00",
-                ),
-            ],
-        );
+        assert_eq!(SECOND.len(), 18);
+        check(NwpGeneration::Second, 15, SECOND);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use embedded_io_async::{Read, Write};
 use sectag::{RunError, Socket};
 use sectag_simulator::{MemoryNetwork, Simulator};
 use sectag_test_support::pki::Identity;
-use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config};
+use sectag_test_support::tls_server::{TlsStream, serve_tls, server_config, tls13_config};
 use tokio::io::{AsyncReadExt, DuplexStream};
 
 use crate::simulated::PORT;
@@ -57,6 +57,25 @@ pub(crate) fn serve_at<H, F, T>(
     F: Future<Output = io::Result<T>> + 'static,
 {
     let config = server_config(identity, Some(client_ca));
+    network.register(host, PORT, move |stream| {
+        let (config, handler) = (config.clone(), handler.clone());
+        tokio::task::spawn_local(async move {
+            let _ = serve_tls(stream, config, handler).await;
+        });
+    });
+}
+
+/// Serves every connection to `host` with TLS 1.3 alone by `handler`, without a look at the client.
+pub(crate) fn serve_tls13_at<H, F, T>(
+    network: &MemoryNetwork,
+    host: &'static str,
+    identity: &Identity,
+    handler: H,
+) where
+    H: Fn(TlsStream<DuplexStream>) -> F + Clone + 'static,
+    F: Future<Output = io::Result<T>> + 'static,
+{
+    let config = tls13_config(identity);
     network.register(host, PORT, move |stream| {
         let (config, handler) = (config.clone(), handler.clone());
         tokio::task::spawn_local(async move {

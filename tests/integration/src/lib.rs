@@ -3,6 +3,8 @@
 mod bench;
 pub mod brokered;
 pub mod cancel;
+#[cfg(feature = "openssl")]
+pub mod cbc;
 pub mod cc31xx;
 pub mod cc32xx;
 pub mod faults;

@@ -1,6 +1,8 @@
 //! What holds for TI's network processors by whichever interface they are driven: bodies of tests, which the tests of each interface run.
 
 use std::future::Future;
+use std::marker::PhantomData;
+use std::rc::Rc;
 
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::Read as _;
@@ -9,14 +11,25 @@ use sectag::modem::{Credentials, Full, HasClock};
 use sectag::wifi::{JoinFailure, WifiConfig};
 use sectag::{
     BringUpError, CaScope, Cause, Check, Code, ConnectError, Counters, CredentialError, Ensured,
-    Feature, Kind, Loss, ServerName, Shutdown, SocketError, Support, Tag, TlsConfig, TlsVersion,
+    Feature, Kind, Loss, ServerName, Shutdown, Socket, SocketError, Support, Tag, TlsConfig,
+    TlsVersion,
 };
-use sectag_simulator::Failure;
-use sectag_test_support::pki::{Pki, Validity};
+use sectag_cc3200::at::{self, Cc32xx};
+#[cfg(feature = "openssl")]
+use sectag_cc3200::nwp::G1;
+use sectag_cc3200::nwp::{self, G2, Nwp, Wiring};
+#[cfg(feature = "openssl")]
+use sectag_simulator::NwpGeneration;
+use sectag_simulator::{Cc32xxOptions, Failure, MemoryNetwork, Network, NwpOptions, Simulator};
+use sectag_test_support::mosquitto::MosquittoOptions;
+use sectag_test_support::pki::{Identity, Pki, Validity};
 use sectag_test_support::tls_server::echo;
 
 use crate::bench::Bench;
-use crate::cc31xx::{WIFI, connect, provision};
+pub use crate::cc31xx::store_all;
+use crate::cc31xx::{WIFI, attach_as, provision};
+use crate::cc32xx;
+use crate::harness::serve_tls13_at;
 use crate::recovery::round_trip;
 use crate::simulated::{HOST, PORT, TLS, World, virtually};
 use crate::sources::Shrinking;
@@ -26,8 +39,50 @@ pub trait Interface {
     /// The backend.
     type Modem: Full + Credentials + HasClock;
 
+    /// Mutual TLS with what [`provision`] stores, with suites that the chip has.
+    const CONFIG: TlsConfig = TLS;
+
+    /// Whether those suites are modern.
+    const MODERN: Support = Support::Yes;
+
+    /// A simulated one.
+    fn simulator(setting: Setting, network: Rc<dyn Network>) -> Simulator;
+
     /// A simulated one in a network without servers.
-    fn world(setting: Setting) -> World;
+    fn world(setting: Setting) -> World {
+        let network = MemoryNetwork::new();
+        World {
+            modem: Self::simulator(setting, Rc::new(network.clone())),
+            network,
+        }
+    }
+
+    /// An echo at [`HOST`], with suites that the chip has.
+    fn serve(world: &World, identity: &Identity, client_ca: &str) {
+        world.serve_as(identity, client_ca, echo);
+    }
+
+    /// An echo that has no version or suite in common with the chip.
+    fn serve_others(world: &World) {
+        let pki = Pki::shared();
+        let identity = pki.issue_server([HOST.as_str()]);
+        serve_tls13_at(&world.network, HOST.as_str(), &identity, echo);
+    }
+
+    /// A broker that the chip can connect to.
+    fn broker(options: MosquittoOptions) -> MosquittoOptions {
+        options
+    }
+
+    /// Runs an application on a driver of it that joins a network, with credentials as secure files if there is a token for
+    /// them. Over the AT application the key is one in any case.
+    #[expect(async_fn_in_trait, reason = "tests have one thread")]
+    async fn attach_with<T, A: Future<Output = T>>(
+        world: &World,
+        wifi: WifiConfig,
+        token: Option<u32>,
+        application: impl FnOnce(Bench<Self::Modem>) -> A,
+    ) -> T;
 
     /// Runs an application on a driver of it that joins a network.
     #[expect(async_fn_in_trait, reason = "tests have one thread")]
@@ -35,7 +90,114 @@ pub trait Interface {
         world: &World,
         wifi: WifiConfig,
         application: impl FnOnce(Bench<Self::Modem>) -> A,
-    ) -> T;
+    ) -> T {
+        Self::attach_with(world, wifi, None, application).await
+    }
+}
+
+/// TI's AT application.
+pub struct OverAt;
+
+impl Interface for OverAt {
+    type Modem = Cc32xx;
+
+    fn simulator(setting: Setting, network: Rc<dyn Network>) -> Simulator {
+        let options = Cc32xxOptions {
+            unknown_to_catalog: setting.unknown_to_catalog,
+            old_service_pack: setting.old_service_pack,
+            ..Cc32xxOptions::default()
+        };
+        Simulator::cc32xx(options, network)
+    }
+
+    async fn attach_with<T, A: Future<Output = T>>(
+        world: &World,
+        wifi: WifiConfig,
+        _: Option<u32>,
+        application: impl FnOnce(Bench<Cc32xx>) -> A,
+    ) -> T {
+        cc32xx::attach(world, at::Config::new(wifi), application).await
+    }
+}
+
+/// The native protocol of a generation, on an SPI or a UART.
+pub struct Native<G, const SPI: bool>(PhantomData<G>);
+
+impl<G, const SPI: bool> Native<G, SPI> {
+    /// Which of the two.
+    pub const WIRING: Wiring = if SPI { Wiring::Spi } else { Wiring::Uart };
+
+    fn options(setting: Setting) -> NwpOptions {
+        NwpOptions {
+            unknown_to_catalog: setting.unknown_to_catalog,
+            old_service_pack: setting.old_service_pack,
+            ..NwpOptions::default()
+        }
+    }
+}
+
+fn configured(wifi: WifiConfig, token: Option<u32>) -> nwp::Config {
+    let config = nwp::Config::new(wifi);
+    match token {
+        Some(token) => config.secure_files(token),
+        None => config,
+    }
+}
+
+impl<const SPI: bool> Interface for Native<G2, SPI> {
+    type Modem = Nwp<G2>;
+
+    fn simulator(setting: Setting, network: Rc<dyn Network>) -> Simulator {
+        Simulator::nwp(Self::options(setting), network)
+    }
+
+    async fn attach_with<T, A: Future<Output = T>>(
+        world: &World,
+        wifi: WifiConfig,
+        token: Option<u32>,
+        application: impl FnOnce(Bench<Nwp<G2>>) -> A,
+    ) -> T {
+        attach_as(Self::WIRING, world, configured(wifi, token), application).await
+    }
+}
+
+/// Its suites are CBC ones, which only OpenSSL has.
+#[cfg(feature = "openssl")]
+impl<const SPI: bool> Interface for Native<G1, SPI> {
+    type Modem = Nwp<G1>;
+
+    const CONFIG: TlsConfig = TLS.suites(sectag::Suites::All);
+    const MODERN: Support = Support::No;
+
+    fn simulator(setting: Setting, network: Rc<dyn Network>) -> Simulator {
+        let options = NwpOptions {
+            generation: NwpGeneration::First,
+            ..Self::options(setting)
+        };
+        Simulator::nwp(options, network)
+    }
+
+    async fn attach_with<T, A: Future<Output = T>>(
+        world: &World,
+        wifi: WifiConfig,
+        token: Option<u32>,
+        application: impl FnOnce(Bench<Nwp<G1>>) -> A,
+    ) -> T {
+        attach_as(Self::WIRING, world, configured(wifi, token), application).await
+    }
+
+    fn serve(world: &World, identity: &Identity, client_ca: &str) {
+        crate::cbc::serve(&world.network, HOST.as_str(), identity, client_ca, echo);
+    }
+
+    /// GCM and ChaCha alone, as rustls has it.
+    fn serve_others(world: &World) {
+        world.serve(echo);
+    }
+
+    fn broker(options: MosquittoOptions) -> MosquittoOptions {
+        options.tls12_with(crate::cbc::SUITES)
+    }
 }
 
 /// The deviations of the simulated chip.
@@ -47,27 +209,34 @@ pub struct Setting {
     pub old_service_pack: bool,
 }
 
+/// A chip in a network with an echo.
 fn serving<I: Interface>(setting: Setting) -> World {
     let world = I::world(setting);
-    world.serve(echo);
+    serve::<I>(&world);
     world
+}
+
+/// An echo of the shared PKI.
+pub fn serve<I: Interface>(world: &World) {
+    let pki = Pki::shared();
+    I::serve(world, &pki.issue_server([HOST.as_str()]), &pki.ca_pem());
+}
+
+/// Connects to the peer.
+async fn connect<I: Interface>(bench: Bench<I::Modem>) -> Result<Socket<'static>, ConnectError> {
+    bench.control.connect(HOST, PORT, &I::CONFIG).await
 }
 
 /// From PEM to payload both ways; what the driver counted.
 pub async fn flash_and_talk<I: Interface>(world: &World) -> Counters {
     let counters = I::attach(world, WIFI, async |bench| {
         provision(bench).await;
-        let mut socket = connect(bench).await.unwrap();
+        let mut socket = connect::<I>(bench).await.unwrap();
         let verified = socket.verified();
-        for check in [
-            Check::Chain,
-            Check::Name,
-            Check::Dates,
-            Check::Sni,
-            Check::Suites,
-        ] {
+        for check in [Check::Chain, Check::Name, Check::Dates, Check::Sni] {
             assert_eq!(verified.of(check), Support::Yes, "{check}");
         }
+        assert_eq!(verified.of(Check::Suites), I::MODERN);
         assert_eq!(verified.client_certificate, Support::Yes);
         let bytes: Vec<u8> = (0..4096u32).map(|at| ((at * 7) >> 3) as u8).collect();
         for part in bytes.chunks(1000) {
@@ -130,11 +299,11 @@ pub fn a_policy_that_the_chip_lacks_is_refused_by_name<I: Interface>() {
         let world = serving::<I>(Setting::default());
         I::attach(&world, WIFI, async |bench| {
             provision(bench).await;
-            let alpn = TLS.alpn("mqtt").expect("it is a protocol");
+            let alpn = I::CONFIG.alpn("mqtt").expect("it is a protocol");
             for (config, feature) in [
                 (alpn, Feature::Alpn),
                 (
-                    TLS.min_version(TlsVersion::Tls13),
+                    I::CONFIG.min_version(TlsVersion::Tls13),
                     Feature::Version(TlsVersion::Tls13),
                 ),
             ] {
@@ -181,7 +350,7 @@ pub fn a_pem_where_the_chip_wants_der_is_told<I: Interface>() {
             world
                 .modem
                 .put_file("/cert/7_ca.der", Pki::shared().ca_pem().as_bytes());
-            let error = connect(bench).await.err().unwrap();
+            let error = connect::<I>(bench).await.err().unwrap();
             let ConnectError::Refused(refusal) = error else {
                 panic!("{error}");
             };
@@ -203,7 +372,7 @@ pub fn connected_and_not_verified_is_refused_and_closed<I: Interface>() {
         });
         I::attach(&world, WIFI, async |bench| {
             provision(bench).await;
-            let error = connect(bench).await.err().unwrap();
+            let error = connect::<I>(bench).await.err().unwrap();
             assert!(error.to_string().contains("-468"), "{error}");
             assert_eq!(error.causes().next(), Some(Cause::RootNotInCatalog));
             Timer::after_secs(1).await;
@@ -222,7 +391,7 @@ pub fn an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accept
         });
         I::attach(&world, WIFI, async |bench| {
             provision(bench).await;
-            let public = TlsConfig::new(TLS.tag()).client_certificate();
+            let public = I::CONFIG.ca_scope(CaScope::Public);
             let connect = bench.control.connect(HOST, PORT, &public);
             let error = connect.await.err().unwrap();
             assert_eq!(error, ConnectError::Unverifiable(Check::Name));
@@ -240,22 +409,31 @@ pub fn a_server_of_another_root_or_name_is_refused<I: Interface>() {
         let world = I::world(Setting::default());
         let other = Pki::builder().server_names([HOST.as_str()]).build();
         let shared = Pki::shared();
-        world.serve_as(&other.issue_server([HOST.as_str()]), &shared.ca_pem(), echo);
+        I::serve(
+            &world,
+            &other.issue_server([HOST.as_str()]),
+            &shared.ca_pem(),
+        );
         I::attach(&world, WIFI, async |bench| {
             provision(bench).await;
-            let error = connect(bench).await.err().unwrap();
+            let error = connect::<I>(bench).await.err().unwrap();
             assert_eq!(error.causes().next(), Some(Cause::CaMismatch), "{error}");
-            world.serve_as(
+            I::serve(
+                &world,
                 &shared.issue_server(["another.sectag.test"]),
                 &shared.ca_pem(),
-                echo,
             );
-            let public = TLS.ca_scope(CaScope::Public);
+            let public = I::CONFIG.ca_scope(CaScope::Public);
             let connect = bench.control.connect(HOST, PORT, &public);
             let error = connect.await.err().unwrap();
-            assert!(error.to_string().contains("-722"), "{error}");
+            assert_eq!(error.causes().next(), Some(Cause::NameMismatch), "{error}");
             let name = ServerName::new("nowhere.sectag.test").unwrap();
-            let error = bench.control.connect(name, PORT, &TLS).await.err().unwrap();
+            let error = bench
+                .control
+                .connect(name, PORT, &I::CONFIG)
+                .await
+                .err()
+                .unwrap();
             assert_eq!(error.causes().next(), Some(Cause::NameUnknown), "{error}");
         })
         .await;
@@ -298,7 +476,7 @@ pub fn a_chip_that_restarts_or_hangs_is_brought_back<I: Interface>(
             let world = serving::<I>(Setting::default());
             I::attach(&world, WIFI, async |bench| {
                 provision(bench).await;
-                let mut socket = connect(bench).await.unwrap();
+                let mut socket = connect::<I>(bench).await.unwrap();
                 round_trip(&mut socket, b"before").await.unwrap();
                 world.modem.fail(*failure);
                 let mut buf = [0; 1];
@@ -311,7 +489,7 @@ pub fn a_chip_that_restarts_or_hangs_is_brought_back<I: Interface>(
                 assert_eq!(socket.loss(), Some(*loss), "{failure:?}");
                 drop(socket);
                 let began = Instant::now();
-                let mut socket = connect(bench).await.unwrap();
+                let mut socket = connect::<I>(bench).await.unwrap();
                 assert!(began.elapsed() < within);
                 round_trip(&mut socket, b"after").await.unwrap();
             })
@@ -363,7 +541,7 @@ pub fn a_chip_that_is_switched_off_confirms_it<I: Interface>() {
         let world = serving::<I>(Setting::default());
         I::attach(&world, WIFI, async |bench| {
             provision(bench).await;
-            let mut socket = connect(bench).await.unwrap();
+            let mut socket = connect::<I>(bench).await.unwrap();
             let began = Instant::now();
             assert_eq!(bench.control.power_off().await, Ok(Shutdown::Confirmed));
             assert!(began.elapsed() < Duration::from_millis(900));
@@ -375,7 +553,7 @@ pub fn a_chip_that_is_switched_off_confirms_it<I: Interface>() {
             let off = Err(BringUpError::PoweredOff);
             assert_eq!(bench.control.power_off().await, off);
             bench.control.power_on();
-            let mut socket = connect(bench).await.unwrap();
+            let mut socket = connect::<I>(bench).await.unwrap();
             round_trip(&mut socket, b"on").await.unwrap();
             // And a second time: nothing of the first is taken for it.
             drop(socket);

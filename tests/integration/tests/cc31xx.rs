@@ -1,5 +1,7 @@
 //! TI's network processors over their native protocol, on a UART and on an SPI. What an SPI has alone is in `cc31xx_spi.rs`.
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::task::Poll;
 
 use embassy_time::{Duration, Instant, Timer, with_timeout};
@@ -16,7 +18,7 @@ use sectag_integration_tests::cc31xx::{
 };
 use sectag_integration_tests::recovery::{Line, round_trip};
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, credentials, virtually};
-use sectag_integration_tests::ti::{self, Interface, Setting};
+use sectag_integration_tests::ti::{self, Interface};
 use sectag_simulator::{Chunk, Failure, NwpGeneration, NwpOptions};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
@@ -27,30 +29,10 @@ trait Native: Interface<Modem = Nwp<G2>> {
 }
 
 /// On an SPI, or on a UART.
-struct Over<const SPI: bool>;
+type Over<const SPI: bool> = ti::Native<G2, SPI>;
 
 impl<const SPI: bool> Native for Over<SPI> {
-    const WIRING: Wiring = if SPI { Wiring::Spi } else { Wiring::Uart };
-}
-
-impl<const SPI: bool> Interface for Over<SPI> {
-    type Modem = Nwp<G2>;
-
-    fn world(setting: Setting) -> World {
-        world(NwpOptions {
-            unknown_to_catalog: setting.unknown_to_catalog,
-            old_service_pack: setting.old_service_pack,
-            ..NwpOptions::default()
-        })
-    }
-
-    async fn attach<T, A: Future<Output = T>>(
-        world: &World,
-        wifi: WifiConfig,
-        application: impl FnOnce(Bench<Nwp<G2>>) -> A,
-    ) -> T {
-        attach(Self::WIRING, world, Config::new(wifi), application).await
-    }
+    const WIRING: Wiring = Self::WIRING;
 }
 
 /// Each of these is a test of both interfaces.
@@ -93,6 +75,7 @@ on_uart_and_spi! {
     a_wrong_token_of_a_connect_is_told_by_the_file_system
     a_burst_of_sends_waits_for_buffers
     what_a_peer_does_not_take_keeps_its_buffers
+    what_a_peer_takes_late_and_without_an_answer_is_sent
     a_chip_that_lost_its_power_gets_the_date_again
     an_upload_that_is_dropped_leaves_nothing
     commands_are_counted
@@ -600,6 +583,48 @@ fn what_a_peer_does_not_take_keeps_its_buffers<I: Native>() {
             let both = embassy_futures::join::join(sent, rx.read_exact(&mut dots)).await;
             assert_eq!(both, (Ok(()), Ok(())));
             assert_eq!(bench.control.counters().restarts, 0);
+        })
+        .await;
+    });
+}
+
+/// The chip tells of buffers that it has again by a message of their own, so that a peer which takes nothing for a while, and
+/// never answers, costs no connection.
+fn what_a_peer_takes_late_and_without_an_answer_is_sent<I: Native>() {
+    use tokio::io::AsyncReadExt;
+    const ALL: usize = 200_000;
+    virtually(async || {
+        let world = world(NwpOptions {
+            buffers: 6,
+            ..NwpOptions::default()
+        });
+        let taken = Rc::new(Cell::new(0));
+        let count = taken.clone();
+        world.serve(move |mut stream| {
+            let count = count.clone();
+            async move {
+                // A modem that takes nothing for 60 s costs the connection in any case.
+                Timer::after_secs(40).await;
+                let mut part = [0; 1000];
+                while count.get() < ALL {
+                    count.set(count.get() + stream.read(&mut part).await?);
+                }
+                std::future::pending::<std::io::Result<()>>().await
+            }
+        });
+        attach(I::WIRING, &world, CONFIG, async |bench| {
+            provision(bench).await;
+            let mut socket = connect(bench).await.unwrap();
+            let exchanges = bench.control.counters().exchanges;
+            socket.write_all(&[3; ALL]).await.unwrap();
+            socket.flush().await.unwrap();
+            Timer::after_secs(1).await;
+            assert_eq!(taken.get(), ALL);
+            let counters = bench.control.counters();
+            assert_eq!(counters.restarts, 0);
+            // While it waits for a buffer it sends nothing that could not be done.
+            let sends = ALL as u32 / 1000;
+            assert!(counters.exchanges - exchanges < 2 * sends, "{counters:?}");
         })
         .await;
     });

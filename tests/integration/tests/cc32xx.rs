@@ -2,43 +2,17 @@
 
 use embassy_time::{Duration, with_timeout};
 use embedded_io_async::{Read, Write};
-use sectag::wifi::WifiConfig;
 use sectag::{Check, ConnectError, Ensured, Kind, Loss, SocketError, Support};
-use sectag_cc3200::at::{Cc32xx, Config};
-use sectag_integration_tests::Bench;
 use sectag_integration_tests::cc31xx::now;
 use sectag_integration_tests::cc32xx::{CONFIG, attach, connect, provision, store_all, world};
 use sectag_integration_tests::recovery::round_trip;
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
-use sectag_integration_tests::ti::{self, Interface, Setting};
+use sectag_integration_tests::ti::{self, OverAt};
 use sectag_simulator::{AtVersion, Cc32xxOptions, Chunk, Failure};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
 
 const VERSIONS: [AtVersion; 3] = [AtVersion::First, AtVersion::Second, AtVersion::Port];
-
-/// TI's AT application.
-struct OverAt;
-
-impl Interface for OverAt {
-    type Modem = Cc32xx;
-
-    fn world(setting: Setting) -> World {
-        world(Cc32xxOptions {
-            unknown_to_catalog: setting.unknown_to_catalog,
-            old_service_pack: setting.old_service_pack,
-            ..Cc32xxOptions::default()
-        })
-    }
-
-    async fn attach<T, A: Future<Output = T>>(
-        world: &World,
-        wifi: WifiConfig,
-        application: impl FnOnce(Bench<Cc32xx>) -> A,
-    ) -> T {
-        attach(world, Config::new(wifi), application).await
-    }
-}
 
 fn serving(options: Cc32xxOptions) -> World {
     let world = world(options);

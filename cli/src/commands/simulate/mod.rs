@@ -11,8 +11,8 @@ use std::rc::Rc;
 use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Timer};
 use sectag_simulator::{
-    AccessPoint, Cc32xxOptions, Chunk, LoopbackNetwork, Nrf9160Options, NwpOptions, Options,
-    ShortRangeOptions, Sim, Simulator, UbloxOptions, transport,
+    AccessPoint, Cc32xxOptions, Chunk, LoopbackNetwork, Nrf9160Options, NwpGeneration, NwpOptions,
+    Options, ShortRangeOptions, Sim, Simulator, UbloxOptions, transport,
 };
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -220,11 +220,12 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
                 )
                 .hint("it has no-registration, which is a network that is not there"));
             }
-            if args.modem == ModemName::Cc31xx {
-                Dialect::second_generation(args.dialect)?;
+            let generation = if args.modem == ModemName::Cc31xx {
+                Dialect::nwp(args.dialect)?
             } else {
                 Dialect::refused_by(args.modem, args.dialect)?;
-            }
+                NwpGeneration::Second
+            };
             // The network of the simulated Wi-Fi modules.
             let AccessPoint {
                 ssid, passphrase, ..
@@ -232,6 +233,7 @@ fn modem(args: &Simulate) -> Result<Simulator, Failure> {
             let modem = if args.modem == ModemName::Cc31xx {
                 let defaults = NwpOptions::default();
                 let options = NwpOptions {
+                    generation,
                     ssid,
                     key: passphrase,
                     clock,

@@ -286,6 +286,7 @@ impl Credentials for UbloxCellular {
         // No source says whether one name can hold more than one certificate.
         roots: 1,
         chain: 1,
+        self_signed_root: false,
     };
     const PROOF: Proof = Proof::Md5;
 

@@ -229,6 +229,7 @@ impl Credentials for ShortRange {
         container: Some(Container::Der),
         roots: 1,
         chain: 1,
+        self_signed_root: false,
     };
     const PROOF: Proof = Proof::Md5;
 

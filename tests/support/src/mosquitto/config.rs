@@ -91,6 +91,9 @@ allow_anonymous {anonymous}
     if options.acl.is_some() {
         writeln!(text, "acl_file {dir_text}/acl")?;
     }
+    if let Some(suites) = &options.tls12_suites {
+        writeln!(text, "tls_version tlsv1.2\nciphers {suites}")?;
+    }
     let path = dir.join("mosquitto.conf");
     fs::write(&path, text)?;
     Ok(path)

@@ -9,6 +9,8 @@ pub struct MosquittoOptions {
     pub(super) without_client_certificates: bool,
     /// The rules of who may publish and read what.
     pub(super) acl: Option<String>,
+    /// OpenSSL's names of the suites of TLS 1.2, if it has no later version.
+    pub(super) tls12_suites: Option<String>,
 }
 
 impl MosquittoOptions {
@@ -51,6 +53,14 @@ impl MosquittoOptions {
     pub fn acl(self, lines: impl Into<String>) -> Self {
         Self {
             acl: Some(lines.into()),
+            ..self
+        }
+    }
+
+    /// Has TLS 1.2 alone, with these suites by OpenSSL's names.
+    pub fn tls12_with(self, suites: impl Into<String>) -> Self {
+        Self {
+            tls12_suites: Some(suites.into()),
             ..self
         }
     }

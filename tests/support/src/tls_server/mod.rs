@@ -37,6 +37,20 @@ pub fn server_config(identity: &Identity, ca_for_clients: Option<&str>) -> Arc<S
     Arc::new(config)
 }
 
+/// A server of TLS 1.3 alone, which asks no client for a certificate.
+///
+/// # Panics
+/// When the identity is damaged.
+pub fn tls13_config(identity: &Identity) -> Arc<ServerConfig> {
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("ring knows TLS 1.3")
+        .with_no_client_auth()
+        .with_single_cert(vec![identity.cert_der()], identity.key_der())
+        .expect("the server's key does not belong to its certificate");
+    Arc::new(config)
+}
+
 /// Makes the handshake, then hands the connection to `handler`.
 ///
 /// # Errors
