@@ -16,7 +16,7 @@ use tokio_openssl::SslStream;
 
 use crate::simulated::PORT;
 
-/// CBC suites that the first generation has (sheet 4.4), by OpenSSL's names.
+/// CBC suites that the first generation has, sheet 4.4 (CC31xx), by the names of OpenSSL.
 pub const SUITES: &str = "ECDHE-RSA-AES128-SHA256:AES128-SHA256";
 
 /// Serves every connection to `host` with TLS 1.2 by `handler`; clients need a certificate of `client_ca`.
