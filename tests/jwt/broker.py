@@ -1,7 +1,7 @@
 """A small MQTT broker (3.1.1 and 5, over TLS) that lets in who has a token, and asks PyJWT which token is one.
 
 It knows one public key, one audience and one algorithm, and says why it refuses in its own words: `words` has them, in
-the order of the logins. Subscribers are sent one message.
+the order of the logins. Subscribers are sent one message, the greeting.
 """
 
 import socket
@@ -17,7 +17,8 @@ PATIENCE = 60
 
 
 class Broker:
-    def __init__(self, certificate, key, public_key, audience, algorithm):
+    def __init__(self, certificate, key, public_key, audience, algorithm, greeting=(b"sectag/hello", b"hello")):
+        self.greeting = greeting
         self.words = []
         self.published = []
         self.public_key, self.audience, self.algorithm = public_key, audience, algorithm
@@ -78,7 +79,8 @@ class Broker:
             elif kind & 15 == SUBSCRIBE:
                 empty = b"\0" if version == 5 else b""
                 stream.sendall(packet(SUBACK, 0, body[:2] + empty + b"\0"))
-                stream.sendall(packet(PUBLISH, 0, text(b"sectag/hello") + empty + b"hello"))
+                topic, content = self.greeting
+                stream.sendall(packet(PUBLISH, 0, text(topic) + empty + content))
 
     def publish(self, stream, flags, body, version):
         topic, rest = take(body)
