@@ -14,8 +14,19 @@ impl Date {
         Self(Some((date.to_unix(), then)))
     }
 
-    /// Returns the date at the time `now`; `None` if it was set more than 24 days ago, since the time
-    /// wraps.
+    /// Notes that this time has come. Call it at least every 24 days, since the time wraps: a date that was not kept up
+    /// so is forgotten, or is wrong after 50 days.
+    pub(crate) fn keep_up(&mut self, now: u32) {
+        *self = match (self.0, self.at(now)) {
+            (Some((_, then)), Some(date)) => {
+                let rest = now.wrapping_sub(then) % 1000;
+                Self::set(date, now.wrapping_sub(rest))
+            }
+            _ => Self::UNKNOWN,
+        };
+    }
+
+    /// Returns the date at the time `now`; `None` where it was not kept up for more than 24 days.
     pub(crate) fn at(&self, now: u32) -> Option<DateTime> {
         let (seconds, then) = self.0?;
         let passed = now.wrapping_sub(then);
@@ -48,5 +59,20 @@ mod tests {
         let date = Date::set(NOON, u32::MAX - 999);
         assert_eq!(fields(date.at(4000).unwrap())[0], 10);
         assert_eq!(date.at(u32::MAX - 2000), None);
+    }
+
+    /// The time of the driver wraps after 50 days, in the middle of a year on.
+    #[test]
+    fn a_date_that_is_kept_up_goes_on_for_a_year() {
+        let mut date = Date::set(NOON, 500);
+        let day: u64 = 86_400_000;
+        for days in 1..=365 {
+            date.keep_up((500 + days * day + 999) as u32);
+        }
+        let now = (500 + 365 * day) as u32;
+        let year = DateTime::new(2027, 3, 9, 12, 0, 5).unwrap();
+        assert_eq!(date.at(now.wrapping_add(999)), Some(year));
+        date.keep_up(now.wrapping_add(1 << 31));
+        assert_eq!(date.at(now), None);
     }
 }

@@ -6,8 +6,10 @@ use std::rc::Rc;
 use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_time::{Duration, Timer, with_timeout};
 use embedded_io_adapters::tokio_1::FromTokio;
-use sectag::{NoticePin, Power, State};
+use sectag::{BringUpError, NoticePin, Power, State};
 use sectag_bg96::{Bg96, Config};
+use sectag_cc3200::at::Cc32xx;
+use sectag_integration_tests::cc32xx;
 use sectag_integration_tests::scripted::Modem;
 use sectag_simulator::time::VirtualClock;
 use sectag_simulator::{MemoryNetwork, Options, Simulator};
@@ -102,6 +104,31 @@ fn a_power_key_that_is_pressed_is_released_when_the_runner_stops() {
 #[test]
 fn a_reset_that_is_asserted_is_released_when_the_runner_stops() {
     dropped_at(Pin::Reset(true), Pin::Reset(false));
+}
+
+/// What is dead is reset, and told all the same.
+#[test]
+fn a_bring_up_of_a_dead_cc32xx_ends_with_its_reason() {
+    let board = Board::new(true);
+    let (host, _device) = tokio::io::duplex(64 * 1024);
+    let (rx, tx) = tokio::io::split(host);
+    let state = Box::leak(Box::new(State::<Cc32xx, 1, 1024, 1024>::new()));
+    let (control, mut runner) = sectag::new(
+        state,
+        Cc32xx::new(cc32xx::CONFIG),
+        FromTokio::new(rx),
+        FromTokio::new(tx),
+        board.clone(),
+    );
+    VirtualClock::new().run(async {
+        let hasty = control.patience(Duration::from_secs(1));
+        let limited = with_timeout(Duration::from_secs(300), hasty.wait_up());
+        match select(runner.run(), limited).await {
+            Either::First(error) => panic!("{error}"),
+            Either::Second(up) => assert_eq!(up, Ok(Err(BringUpError::NoAnswer))),
+        }
+    });
+    assert!(board.done.borrow().contains(&Pin::Reset(true)));
 }
 
 #[test]

@@ -97,6 +97,7 @@ impl Cc32xx {
 fn begin(modem: &mut Cc32xx, world: &mut World<'_>, _: Option<&[u8]>) -> Then {
     world.terminator = sectag::modem::Terminator::Lf;
     take(&mut world.restarted);
+    modem.date.keep_up(world.now);
     modem.up = false;
     modem.tries = 0;
     modem.plain = 0;
@@ -115,18 +116,18 @@ fn attention(modem: &mut Cc32xx, world: &mut World<'_>, _: Option<&[u8]>) -> The
     }
     if world.pins.reset {
         world.pins.reset = false;
-        modem.tries = 0;
         return world.again(BOOT_LIMIT);
     }
     modem.tries += 1;
-    if modem.tries < TRIES {
-        return world.again(PAUSE);
-    }
-    if world.pins.has_reset && modem.tries == TRIES {
+    if modem.tries == TRIES && world.pins.has_reset {
         world.pins.reset = true;
         return world.again(PRESS);
     }
-    world.fail(BringUpError::NoAnswer)
+    // Behind a reset, all of them once more.
+    if modem.tries == TRIES || modem.tries >= 2 * TRIES {
+        return world.fail(BringUpError::NoAnswer);
+    }
+    world.again(PAUSE)
 }
 
 /// Fails the bring-up because of a command.

@@ -1,7 +1,7 @@
 //! Data, and the end of connections (sheet 1.11).
 
 use sectag::AtError;
-use sectag::modem::{Polling, Then, Verdict, World, ask, decide, either_way};
+use sectag::modem::{Polling, Then, Verdict, World, ask, decide};
 
 use super::dialect::{error, number};
 use super::{Cc32xx, Script, script};
@@ -82,7 +82,10 @@ impl Cc32xx {
         world.fail(error)
     })];
 
-    pub(super) const LIVENESS: Script = &[ask("AT+Test").limit(10).then(either_way)];
+    pub(super) const LIVENESS: Script = &[ask("AT+Test").limit(10).then(|modem, world, _| {
+        modem.date.keep_up(world.now);
+        Then::Next
+    })];
 
     /// Closes a file that was left open, without keeping its content. If its number is not known, only
     /// a restart closes it.

@@ -174,7 +174,7 @@ impl<G: Generation> Engine<G> {
     })];
 
     pub(super) const LIVENESS: Script<G> =
-        &[send("get version", DEVICE_GET, ask_version).then(either_way)];
+        &[send("get version", DEVICE_GET, ask_version).then(Self::is_alive)];
 
     /// Closes a file that was left open, and drops what was written to it.
     pub(super) const CLEANUP: Script<G> = &[
@@ -296,7 +296,13 @@ impl<G: Generation> Engine<G> {
         }
     }
 
+    fn is_alive(&mut self, w: &mut World<'_>, _: &[u8]) -> Then<G> {
+        self.modem.date.keep_up(w.now);
+        Then::Next
+    }
+
     fn look_for_date(&mut self, w: &mut World<'_>, _: &[u8]) -> Then<G> {
+        self.modem.date.keep_up(w.now);
         if self.modem.date.at(w.now).is_some() {
             Then::Next
         } else {

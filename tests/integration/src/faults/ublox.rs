@@ -96,16 +96,17 @@ const VERIFICATION: [(&str, &str); 6] = [
     ("6", "\"st7_key\""),
 ];
 
-/// A line without what makes no difference to a modem.
+/// A line without what makes no difference to a modem: case, blanks, and zeros in front of a number, the first one's too.
 fn meaning(line: &str) -> String {
-    let fields: Vec<_> = line
+    let (name, arguments) = line.split_once('=').unwrap_or((line, ""));
+    let fields: Vec<_> = arguments
         .split(',')
         .map(|field| match field.trim().parse::<u32>() {
             Ok(number) => number.to_string(),
             Err(_) => field.trim().to_ascii_lowercase(),
         })
         .collect();
-    fields.join(",")
+    format!("{}={}", name.trim().to_ascii_lowercase(), fields.join(","))
 }
 
 /// Looks at the lines as the modem received them, before the last connect.
@@ -115,10 +116,14 @@ fn verification_written(commands: &[String]) -> Result<(), String> {
     let secure = commands[..last]
         .iter()
         .rev()
-        .find(|line| meaning(line).starts_with("at+usosec=") && line.split(',').count() == 3)
+        .find(|line| meaning(line).starts_with("at+usosec=") && line.split(',').count() >= 3)
         .ok_or("not secure")?;
     let profile = meaning(secure);
-    let profile = profile.split(',').nth(2).ok_or("no profile")?;
+    // Without a number it is the first; what the socket has is read back.
+    let profile = match profile.split(',').nth(2).ok_or("no profile")? {
+        "" => "0",
+        profile => profile,
+    };
     for (op, value) in VERIFICATION {
         let start = format!("at+usecprf={profile},{op},");
         let line = commands[..last]
@@ -141,6 +146,29 @@ fn verification_written(commands: &[String]) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_profile_is_a_number_however_it_is_written() {
+        let said = |secure: &str, level: &str| {
+            let lines = ["0,1,3", "0,3,\"st7_ca\"", "0,4,\"broker.sectag.test\""];
+            let more = ["0,5,\"st7_cert\"", "0,6,\"st7_key\""];
+            let written = lines.into_iter().chain(more).chain([level]);
+            let mut commands: Vec<_> = written
+                .map(|arguments| format!("AT+USECPRF={arguments}"))
+                .collect();
+            commands.push(format!("AT+USOSEC={secure}"));
+            commands.push("AT+USOSEC=0".into());
+            commands.push("AT+USOCO=0,\"broker.sectag.test\",8883".into());
+            verification_written(&commands)
+        };
+        for secure in ["0,1,0", "00,1,00", "0,1,", "0,1,,0"] {
+            assert_eq!(said(secure, "00,0,3"), Ok(()), "{secure}");
+        }
+        assert!(said("0,1,1", "0,0,3").is_err());
+        assert!(said("0,1,0", "0,0,1").is_err());
+        assert!(said("0,1,0", "1,0,3").is_err());
+        assert!(said("0", "0,0,3").is_err());
+    }
 
     #[test]
     fn counted_bytes_are_known() {
