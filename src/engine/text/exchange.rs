@@ -21,6 +21,8 @@ use crate::loss::Loss;
 const PROMPT_LIMIT: Ms = 20_000;
 /// The time that the running command still gets for its answer after the URC of a modem that has started.
 const BOOTED_PATIENCE: Ms = 1000;
+/// The time that the result of an open still gets after the URC that its connection is closed.
+const CLOSED_PATIENCE: Ms = 2000;
 
 impl<M: Modem> Engine<M> {
     /// Begins an exchange whose command line is in `out`: `len` bytes without the terminator.
@@ -437,6 +439,13 @@ impl<M: Modem> Engine<M> {
                     slot.readable = true;
                     slot.announced |= urc == Urc::Readable { id };
                     slot.peer_closed |= urc == Urc::Closed { id };
+                    if slot.peer_closed
+                        && slot.phase == Phase::Opening
+                        && let Some(parked) = &mut self.parked
+                    {
+                        let soon = after(w.now, CLOSED_PATIENCE);
+                        parked.resume_at = sooner(w.now, parked.resume_at, soon);
+                    }
                 }
             }
             Urc::Opened { id, result } => match w.with_id(id) {

@@ -198,7 +198,11 @@ impl<M: Modem> Engine<M> {
             Job::Open(_) => w.report.1 > 0 || w.open.is_none_or(|open| open.result != NOT_YET),
             _ => w.report.1 > 0,
         };
-        let (at, missed) = (parked.resume_at, parked.missed && !said);
+        let at = parked.resume_at;
+        // What is closed was open, or will not be: the URC that would have said so was lost.
+        let closed =
+            matches!(parked.job, Job::Open(slot) if w.slots[usize::from(slot)].peer_closed);
+        let missed = !said && (parked.missed || closed && past(w.now, at));
         if !said && !missed && !past(w.now, at) {
             return false;
         }

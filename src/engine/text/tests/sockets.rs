@@ -52,6 +52,38 @@ fn a_connection_that_is_refused_is_closed() {
     });
 }
 
+/// The URC with the result was lost: what is closed was open, or will not be.
+#[test]
+fn a_connection_that_is_closed_before_its_result_is_given_up_soon() {
+    trace(|t: &mut Trace| {
+        let slot = t.want();
+        t.plays("AT+OPEN=0\r", OK);
+        t.hear("\r\n+CLOSED: 0\r\n");
+        t.after(1999);
+        t.is(slot, Phase::Opening);
+        t.after(1);
+        t.is_reset(slot);
+        let lost = ConnectError::At(AtError::Garbled);
+        assert_eq!(t.world.borrow().refusal, lost);
+        t.plays("AT+CLOSE=0\r", OK);
+        t.idle();
+    });
+}
+
+/// The two URCs changed places.
+#[test]
+fn a_result_behind_the_close_of_its_connection_counts() {
+    trace(|t: &mut Trace| {
+        let slot = t.want();
+        t.plays("AT+OPEN=0\r", OK);
+        t.hear("\r\n+CLOSED: 0\r\n");
+        t.hear("\r\n+OPENED: 0,552\r\n");
+        t.is_reset(slot);
+        let refused = ConnectError::At(AtError::Refused(Code::Cme(552)));
+        assert_eq!(t.world.borrow().refusal, refused);
+    });
+}
+
 #[test]
 fn a_connection_that_does_not_come_is_given_up() {
     trace(|t: &mut Trace| {
