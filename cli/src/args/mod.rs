@@ -123,8 +123,8 @@ mod tests {
     fn every_option_that_a_text_names_exists() {
         let mut known = BTreeSet::from(["--help", "--version"].map(String::from));
         options_of(&Cli::command(), &mut known);
-        // Of cargo, in the hint that says how the tool is built, and of tests/servers, in a test's text.
-        known.extend(["--path", "--update"].map(String::from));
+        // Of cargo, in the hints that say how the tool is built, and of tests/servers, in a test's text.
+        known.extend(["--features", "--path", "--update"].map(String::from));
         let mut named = BTreeSet::new();
         named_below(
             Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")),

@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use embassy_futures::select::{Either, select};
 use mqtt_proto::v5::{
     Connack, Connect, ConnectReasonCode, DisconnectReasonCode, LastWill, Packet, Puback, Pubcomp,
     Publish, Pubrec, Suback, Subscribe, SubscribeReasonCode, Unsuback, Unsubscribe,
@@ -59,9 +60,8 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite>(
         return writer.shutdown().await;
     }
     let (client, inbox) = Client::enter(version, connect, shared);
-    let end = tokio::select! {
-        end = client.packets(&mut reader) => end,
-        end = deliver(inbox, &mut writer) => end,
+    let end = match select(client.packets(&mut reader), deliver(inbox, &mut writer)).await {
+        Either::First(end) | Either::Second(end) => end,
     };
     // Which of the two it was makes no difference to a client that is still there.
     let _ = writer.shutdown().await;

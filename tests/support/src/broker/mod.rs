@@ -11,11 +11,11 @@ mod outbox;
 mod topic;
 mod wire;
 
+use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
-use anyhow::Context;
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -50,7 +50,7 @@ impl Broker {
     ///
     /// # Errors
     /// When no port can be bound or no thread started.
-    pub fn start(pki: &Pki) -> anyhow::Result<Self> {
+    pub fn start(pki: &Pki) -> io::Result<Self> {
         Self::start_with(pki.server(), &pki.ca_pem(), BrokerOptions::new())
     }
 
@@ -62,7 +62,7 @@ impl Broker {
         server: &Identity,
         ca_for_clients: &str,
         options: BrokerOptions,
-    ) -> anyhow::Result<Self> {
+    ) -> io::Result<Self> {
         let config = server_config(server, Some(ca_for_clients));
         let (stop, stopped) = oneshot::channel();
         let (report, reported) = mpsc::channel();
@@ -84,7 +84,9 @@ impl Broker {
                     }
                 });
             })?;
-        let ports = reported.recv().context("the broker's thread ended")??;
+        let ports = reported
+            .recv()
+            .map_err(|_| io::Error::other("the broker's thread ended"))??;
         Ok(Self {
             ports,
             stop: Some(stop),
@@ -120,20 +122,17 @@ struct Listeners {
     _plain: JoinSet<()>,
 }
 
-async fn open(
-    config: Arc<ServerConfig>,
-    options: BrokerOptions,
-) -> anyhow::Result<(Ports, Listeners)> {
+async fn open(config: Arc<ServerConfig>, options: BrokerOptions) -> io::Result<(Ports, Listeners)> {
     let shared = Arc::new(Shared::new(options));
     let plain = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
-        .context("cannot open the broker's plain listener")?;
+        .map_err(|error| named("the broker's plain listener", &error))?;
     let plain_port = plain.local_addr()?.port();
     let mut listener = JoinSet::new();
     listener.spawn(accept(plain, Arc::clone(&shared)));
     let tls = TlsListener::start(config, move |tls| serve(tls, Arc::clone(&shared)))
         .await
-        .context("cannot open the broker's TLS listener")?;
+        .map_err(|error| named("the broker's TLS listener", &error))?;
     let ports = Ports {
         tls: tls.port(),
         plain: plain_port,
@@ -143,6 +142,10 @@ async fn open(
         _plain: listener,
     };
     Ok((ports, listeners))
+}
+
+fn named(what: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
 }
 
 /// Serves observers. A connection that fails is dropped without a word.
