@@ -13,6 +13,7 @@ pub mod broker;
 #[cfg(feature = "processes")]
 pub mod mosquitto;
 pub mod pki;
+#[cfg(any(test, feature = "processes"))]
 mod ports;
 #[cfg(test)]
 mod probe;
