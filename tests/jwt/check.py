@@ -3,6 +3,7 @@
 import base64
 import datetime
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -253,6 +254,24 @@ def requests(there, name, kind):
     modem.end()
 
 
+def requests_of_a_link(there):
+    """With TLS on this computer the key is in its store, and no modem is asked."""
+    store = there / "store"
+    os.environ["SECTAG_STORE"] = str(store)
+    made = there / "ublox-ppp.csr"
+    options = ["--modem", "ublox-ppp", "--port", "/nowhere", "--tag", "21", "--subject", "CN=pump-17,O=Example"]
+    made.write_text(sectag("credentials", "csr", *options).stdout)
+    verified = subprocess.run(["openssl", "req", "-verify", "-noout", "-subject", "-in", made],
+                              capture_output=True, text=True)
+    check("openssl verifies the request", verified.returncode == 0 and "pump-17" in verified.stdout, verified)
+    request = x509.load_pem_x509_csr(made.read_bytes())
+    check("cryptography verifies it", request.is_signature_valid)
+    key = store / "21" / "key.pem"
+    stored = serialization.load_pem_private_key(key.read_bytes(), None)
+    check("the store has the key", stored.public_key() == request.public_key())
+    check("only its owner reads it", key.stat().st_mode & 0o777 == 0o600, key.stat())
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         there = pathlib.Path(name)
@@ -266,6 +285,7 @@ def main():
         requests(there, "nrf9160", "ECPublicKey")
         for modem in ["ublox-cellular", "ublox-shortrange", "cc32xx", "cc31xx"]:
             requests(there, modem, "RSAPublicKey")
+        requests_of_a_link(there)
     print(f"{checks} checks passed")
 
 

@@ -228,6 +228,20 @@ pub(crate) fn a_key_is_made_here_and_its_set_replaces_another() {
     assert_eq!(tags(), ["7", "7", "7"]);
     // A rotation that was interrupted at its end may be given again.
     rotate(&set, server, "7").expect(0);
+    // Cut off behind any of its files: one of the two sets is whole, and the rotation may be given again.
+    let names = ["ca.pem", "cert.pem", "key.pem"];
+    let [of_old, of_new] = [[&ca, &cert, &key], [&ca, &new_cert, &copy]];
+    for (old_from, new_until) in [(0, 0), (0, 1), (0, 2), (0, 3), (1, 3), (2, 3)] {
+        std::fs::remove_dir_all(&store).unwrap();
+        for (tag, files, range) in [("5", of_old, old_from..3), ("7", of_new, 0..new_until)] {
+            std::fs::create_dir_all(store.join(tag)).unwrap();
+            for index in range {
+                std::fs::copy(files[index], store.join(tag).join(names[index])).unwrap();
+            }
+        }
+        rotate(&set, server, "7").expect(0);
+        assert_eq!(tags(), ["7", "7", "7"], "{old_from} {new_until}");
+    }
     let message = ["--host", server, "--tag", "7", "-t", "a", "-m", "b"];
     let sent = sara.start_tool(&["publish"], &message, &environment, b"");
     let sent = sent.end().expect(0);

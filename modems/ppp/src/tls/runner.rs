@@ -191,8 +191,9 @@ where
         let parted = with_timeout(PARTING, tcp.flush()).await;
         if ends_here {
             let phase = match parted {
-                Ok(Ok(())) => Phase::Eof,
-                _ => Phase::Failed(SocketError::ConnectionReset),
+                // A server that has read everything may reset what comes behind it.
+                Ok(_) => Phase::Eof,
+                Err(_) => Phase::Failed(SocketError::ConnectionReset),
             };
             self.world.borrow_mut().ended(phase);
         }
@@ -326,8 +327,8 @@ where
     }
     let closed = with_timeout(PARTING, connection.close()).await;
     match closed {
-        Ok(Ok(_)) if ours => Ending::Ours,
-        _ if ours => Ending::Told(Phase::Failed(SocketError::ConnectionReset)),
+        Ok(_) if ours => Ending::Ours,
+        Err(_) if ours => Ending::Told(Phase::Failed(SocketError::ConnectionReset)),
         _ => Ending::Told(end),
     }
 }
