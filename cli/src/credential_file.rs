@@ -103,10 +103,7 @@ pub(crate) async fn check(files: &[CredentialFile], accepts: &Accepts) -> Result
 
 /// Whether a private key in DER is that of this certificate.
 pub(crate) async fn is_pair(certificate: &CredentialFile, key: &[u8]) -> bool {
-    let mut pair = CredentialSet::new()
-        .client_certificate(certificate.content())
-        .private_key(key);
-    pair.check(&ANY).await.is_ok()
+    pair(certificate, key).await.is_ok()
 }
 
 /// Whether the key belongs to the certificate.
@@ -114,12 +111,16 @@ pub(crate) async fn check_pair(
     certificate: &CredentialFile,
     key: &CredentialFile,
 ) -> Result<(), Failure> {
-    let mut set = CredentialSet::new()
-        .with(certificate.kind, certificate.content())
-        .with(key.kind, key.content());
     let shown = format!("{} and {}", certificate.path, key.path);
-    let checked = set.check(&ANY).await;
+    let checked = pair(certificate, key.content()).await;
     checked.map_err(|error| hints::credential(&shown, &error.error))
+}
+
+async fn pair(certificate: &CredentialFile, key: &[u8]) -> Result<(), SetError<Infallible>> {
+    let mut pair = CredentialSet::new()
+        .client_certificate(certificate.content())
+        .private_key(key);
+    pair.check(&ANY).await
 }
 
 /// A modem that takes whatever is whole.

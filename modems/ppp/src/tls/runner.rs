@@ -183,13 +183,12 @@ where
         }
         // The peer's end is told at once. The user's is not told before the other side has acknowledged everything, since a
         // handle that is dropped takes the connection with it.
-        let ends_here = end == Ending::Ours;
         if let Ending::Told(phase) = end {
             self.world.borrow_mut().ended(phase);
         }
         tcp.close();
         let parted = with_timeout(PARTING, tcp.flush()).await;
-        if ends_here {
+        if end == Ending::Ours {
             let phase = match parted {
                 // A server that has read everything may reset what comes behind it.
                 Ok(_) => Phase::Eof,
@@ -305,31 +304,30 @@ where
     R: Read<Error = W::Error>,
     W: Write,
 {
-    let (end, ours) = {
+    let end = {
         let (reader, writer) = connection.split();
-        let pumped = select(receive(world, reader), send(world, writer)).await;
-        match pumped {
+        match select(receive(world, reader), send(world, writer)).await {
             // The peer has closed the connection in order. Any other end is a failure, or an attack.
-            Either::First(TlsError::ConnectionClosed) => (Phase::Eof, false),
-            Either::Second(Ok(())) => (Phase::Eof, true),
+            Either::First(TlsError::ConnectionClosed) => Ending::Told(Phase::Eof),
+            Either::Second(Ok(())) => Ending::Ours,
             // embedded-tls reports any other alert as this error.
-            Either::First(TlsError::InternalError) => (Phase::Failed(SocketError::Alert), false),
+            Either::First(TlsError::InternalError) => {
+                Ending::Told(Phase::Failed(SocketError::Alert))
+            }
             Either::First(_) | Either::Second(Err(_)) => {
-                (Phase::Failed(SocketError::ConnectionReset), false)
+                Ending::Told(Phase::Failed(SocketError::ConnectionReset))
             }
         }
     };
-    if end != Phase::Eof {
-        return Ending::Told(match transport.rx.lock().await.foul() {
-            Some(Foul::TooLarge) => Phase::Failed(SocketError::RecordTooLarge),
+    if let Ending::Told(Phase::Failed(_)) = end {
+        return match transport.rx.lock().await.foul() {
+            Some(Foul::TooLarge) => Ending::Told(Phase::Failed(SocketError::RecordTooLarge)),
             _ => end,
-        });
+        };
     }
-    let closed = with_timeout(PARTING, connection.close()).await;
-    match closed {
-        Ok(_) if ours => Ending::Ours,
-        Err(_) if ours => Ending::Told(Phase::Failed(SocketError::ConnectionReset)),
-        _ => Ending::Told(end),
+    match (end, with_timeout(PARTING, connection.close()).await) {
+        (Ending::Ours, Err(_)) => Ending::Told(Phase::Failed(SocketError::ConnectionReset)),
+        _ => end,
     }
 }
 
