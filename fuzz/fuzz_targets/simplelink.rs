@@ -1,7 +1,7 @@
 //! The whole driver of TI's network processors, over the AT application and natively in both generations, beside the simulated chip,
 //! on a UART that loses, doubles, alters and invents bytes in either direction: nothing panics or hangs, the chip counts no security
 //! alert, what was stored and read is what was sent unless the UART failed meanwhile, and after the last fault the driver comes
-//! back by itself, but for a file that is left open in the chip: that takes a restart.
+//! back by itself.
 //!
 //! Input: the way in the first byte; then three bytes an order: what, how many bytes further, and with what. Orders to the
 //! application are carried out one after the other, those to the UART at their byte.
@@ -434,15 +434,8 @@ impl<M: Full + Credentials + HasClock> App<'_, M> {
     async fn comes_back(&mut self) {
         self.socket = None;
         let began = Instant::now();
-        let mut restarted = false;
         loop {
             assert!(began.elapsed() < COMES_BACK, "it does not come back");
-            // Known and not mended: a file whose handle the UART has altered stays open in the chip, which opens it no second
-            // time before it restarts. The driver closes the handle that it was told, and goes on.
-            if !restarted && began.elapsed() > COMES_BACK / 2 {
-                restarted = true;
-                self.modem.fail(Failure::Reset);
-            }
             let work = async {
                 if !self.store().await {
                     return false;

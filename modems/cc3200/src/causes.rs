@@ -142,9 +142,18 @@ pub(crate) fn of_lookup(code: i16) -> Refusal {
 /// The number for "invalid token" in the second generation.
 pub(crate) const INVALID_TOKEN: i32 = -10_302;
 
-/// Returns the meaning of a number of the file system (sheet 5.4).
+/// Returns a number of the file system with its meaning (sheet 5.4).
 pub(crate) fn of_file(code: i32) -> Code {
-    let meaning = match code {
+    Code::Signed(code as i16, Meaning::new(meaning_of_file(code)))
+}
+
+/// Returns whether a number of the file system has a meaning, which says what is wrong.
+pub(crate) fn is_explained(code: i32) -> bool {
+    !meaning_of_file(code).is_empty()
+}
+
+fn meaning_of_file(code: i32) -> &'static str {
+    match code {
         -10_341 | -11 => "file does not exist",
         INVALID_TOKEN | -50 => "wrong token",
         -10_365 => "wrong token: a security alert",
@@ -156,8 +165,7 @@ pub(crate) fn of_file(code: i32) -> Code {
         -10_300 | -52 => "security alert",
         -10_247 => "the device is not secured",
         _ => "",
-    };
-    Code::Signed(code as i16, Meaning::new(meaning))
+    }
 }
 
 /// Returns whether the number means a wrong token, which must not be presented again.

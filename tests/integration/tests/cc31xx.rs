@@ -1,17 +1,19 @@
 //! TI's network processors over their native protocol, on a UART and on an SPI. What an SPI has alone is in `cc31xx_spi.rs`.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::rc::Rc;
 use std::task::Poll;
 
+use embassy_futures::select::Either;
 use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use sectag::wifi::{JoinFailure, WifiConfig};
 use sectag::{
-    BringUpError, Cause, Check, ConnectError, Ensured, Kind, Loss, NoPins, Socket, SocketError,
-    TlsConfig,
+    AtError, BringUpError, Cause, Check, ConnectError, CredentialError, Ensured, Kind, Loss,
+    NoPins, Socket, SocketError, TlsConfig,
 };
-use sectag_cc3200::nwp::{Config, G1, G2, Nwp, Wiring};
+use sectag_cc3200::nwp::{Config, G1, G2, Generation, Nwp, Wiring};
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::cc31xx::{
     CONFIG, attach, attach_as, connect, now, provision, store_all, world,
@@ -19,7 +21,7 @@ use sectag_integration_tests::cc31xx::{
 use sectag_integration_tests::recovery::{Line, round_trip};
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, credentials, virtually};
 use sectag_integration_tests::ti::{self, Interface};
-use sectag_simulator::{Chunk, Failure, NwpGeneration, NwpOptions};
+use sectag_simulator::{Chunk, Failure, NwpGeneration, NwpOptions, Reaction};
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
 
@@ -78,6 +80,10 @@ on_uart_and_spi! {
     what_a_peer_takes_late_and_without_an_answer_is_sent
     a_chip_that_lost_its_power_gets_the_date_again
     an_upload_that_is_dropped_leaves_nothing
+    a_file_that_is_open_under_another_handle_costs_one_restart
+    a_close_that_seems_to_succeed_is_found_out_by_the_next_store
+    a_dropped_upload_under_another_handle_costs_one_restart
+    a_chip_that_refuses_to_open_files_is_restarted_once
     commands_are_counted
     a_byte_that_is_lost_costs_a_restart_at_most
     an_event_without_its_bytes_is_no_success
@@ -363,6 +369,31 @@ fn without_pins_sockets_of_an_earlier_life_are_closed() {
             }
         });
     }
+}
+
+/// Connections are not given up for a restart that nobody can make.
+#[test]
+fn without_pins_a_file_that_stays_open_costs_no_connection() {
+    virtually(async || {
+        let world = serving(NwpOptions::default());
+        without_pins(&world, async |bench| {
+            provision(bench).await;
+            let mut socket = connect(bench).await.unwrap();
+            answers_instead(
+                &world,
+                NwpGeneration::Second,
+                2,
+                &[(FILE_WRITE, INVALID_HANDLE), (FILE_CLOSE, INVALID_HANDLE)],
+            );
+            for _ in 0..3 {
+                let error = stores(bench).await.unwrap_err();
+                assert!(matches!(error, CredentialError::At(AtError::Refused(_))));
+            }
+            round_trip(&mut socket, b"stands").await.unwrap();
+            assert_eq!(bench.control.counters().restarts, 0);
+        })
+        .await;
+    });
 }
 
 /// Those of others in the file system are none of ours.
@@ -695,6 +726,181 @@ fn an_upload_that_is_dropped_leaves_nothing<I: Native>() {
         })
         .await;
     });
+}
+
+/// The opcodes of commands about files.
+const FILE_OPEN: u16 = 0xa43c;
+const FILE_CLOSE: u16 = 0xa43d;
+const FILE_WRITE: u16 = 0xa441;
+/// The number of the first generation for a handle that is not known. What matters is that it is none of success.
+const INVALID_HANDLE: i32 = -17;
+
+/// Has the chip answer these commands so and do nothing, `times` times: as where it looked for another handle than its own. Returns
+/// the number of times that are left.
+fn answers_instead(
+    world: &World,
+    generation: NwpGeneration,
+    times: u32,
+    answers: &'static [(u16, i32)],
+) -> Rc<Cell<u32>> {
+    let left = Rc::new(Cell::new(times));
+    let counted = left.clone();
+    world.modem.set_script(Box::new(move |command| {
+        let opcode = u16::from_le_bytes([command[0], command[1]]);
+        let answer = answers.iter().find(|(of, _)| *of == opcode);
+        let Some((_, code)) = answer.filter(|_| counted.get() > 0) else {
+            return Reaction::Normal;
+        };
+        counted.set(counted.get() - 1);
+        // The head without a bit set: free buffers, "on a Wi-Fi network".
+        let head: &[u8] = match generation {
+            NwpGeneration::First => &[15, 1, 0, 0],
+            NwpGeneration::Second => &[15, 1, 0xb8, 5, 0, 0, 0, 0],
+        };
+        let payload = if opcode == FILE_OPEN { 8 } else { 4 };
+        let mut message = b"\xba\xdc\xcd\xab".to_vec();
+        message.extend((opcode & 0x7fff).to_le_bytes());
+        message.extend((head.len() as u16 + payload).to_le_bytes());
+        message.extend(head);
+        if opcode == FILE_OPEN {
+            message.extend(code.to_le_bytes());
+            message.extend([0; 4]);
+        } else {
+            message.extend((*code as i16).to_le_bytes());
+            message.extend([0; 2]);
+        }
+        Reaction::Reply(message)
+    }));
+    left
+}
+
+/// Stores the CA.
+async fn stores<G: Generation>(bench: Bench<Nwp<G>>) -> Result<(), CredentialError<Infallible>> {
+    let pem = Pki::shared().ca_pem();
+    let stored = bench.control.store(TLS.tag(), Kind::Ca, pem.as_bytes());
+    stored.await
+}
+
+/// Runs a test on a chip of each generation with its driver.
+macro_rules! in_each_generation {
+    ($interface:ty, $test:ident) => {
+        for (generation, is_first) in [(NwpGeneration::First, true), (NwpGeneration::Second, false)]
+        {
+            virtually(async || {
+                let world = serving(NwpOptions {
+                    generation,
+                    ..NwpOptions::default()
+                });
+                let wiring = <$interface>::WIRING;
+                if is_first {
+                    attach_as::<G1, _, _>(wiring, &world, CONFIG, async |bench| {
+                        $test(&world, generation, bench).await;
+                    })
+                    .await;
+                } else {
+                    attach_as::<G2, _, _>(wiring, &world, CONFIG, async |bench| {
+                        $test(&world, generation, bench).await;
+                    })
+                    .await;
+                }
+            });
+        }
+    };
+}
+
+/// The handle was altered on its way: no write and no close finds the file, which stays open in the chip.
+fn a_file_that_is_open_under_another_handle_costs_one_restart<I: Native>() {
+    async fn test<G: Generation>(world: &World, generation: NwpGeneration, bench: Bench<Nwp<G>>) {
+        let control = bench.control;
+        provision(bench).await;
+        // The first generation has no connection without OpenSSL.
+        let mut socket = match generation {
+            NwpGeneration::First => None,
+            NwpGeneration::Second => Some(control.connect(HOST, PORT, &TLS).await.unwrap()),
+        };
+        let restarts = control.counters().restarts;
+        let refused: &[_] = &[(FILE_WRITE, INVALID_HANDLE), (FILE_CLOSE, INVALID_HANDLE)];
+        let left = answers_instead(world, generation, 2, refused);
+        let error = stores(bench).await.unwrap_err();
+        assert_eq!(error, CredentialError::At(AtError::ModemReset));
+        assert_eq!(left.get(), 0);
+        stores(bench).await.unwrap();
+        assert_eq!(control.counters().restarts, restarts + 1);
+        if let Some(socket) = &mut socket {
+            let read = socket.read(&mut [0; 1]).await;
+            assert_eq!(read, Err(SocketError::ConnectionReset));
+            assert_eq!(socket.loss(), Some(Loss::Grammar));
+        }
+    }
+    in_each_generation!(I, test);
+}
+
+/// Nothing but the next store shows that the file is open still.
+fn a_close_that_seems_to_succeed_is_found_out_by_the_next_store<I: Native>() {
+    async fn test<G: Generation>(world: &World, generation: NwpGeneration, bench: Bench<Nwp<G>>) {
+        provision(bench).await;
+        let restarts = bench.control.counters().restarts;
+        answers_instead(
+            world,
+            generation,
+            2,
+            &[(FILE_WRITE, INVALID_HANDLE), (FILE_CLOSE, 0)],
+        );
+        let error = stores(bench).await.unwrap_err();
+        assert!(error.to_string().contains("-17"), "{error}");
+        assert_eq!(bench.control.counters().restarts, restarts);
+        let error = stores(bench).await.unwrap_err();
+        assert_eq!(error, CredentialError::At(AtError::ModemReset));
+        stores(bench).await.unwrap();
+        assert_eq!(bench.control.counters().restarts, restarts + 1);
+    }
+    in_each_generation!(I, test);
+}
+
+/// The clean-up finds out that it has closed nothing.
+fn a_dropped_upload_under_another_handle_costs_one_restart<I: Native>() {
+    async fn test<G: Generation>(world: &World, generation: NwpGeneration, bench: Bench<Nwp<G>>) {
+        provision(bench).await;
+        let restarts = bench.control.counters().restarts;
+        let left = answers_instead(world, generation, 1, &[(FILE_CLOSE, INVALID_HANDLE)]);
+        world.modem.take_commands();
+        let opens = async {
+            while !opcodes(world).contains(&FILE_OPEN) {
+                embassy_futures::yield_now().await;
+            }
+        };
+        let dropped = embassy_futures::select::select(stores(bench), opens).await;
+        assert!(matches!(dropped, Either::Second(())));
+        Timer::after_secs(1).await;
+        assert_eq!(left.get(), 0);
+        assert_eq!(bench.control.counters().restarts, restarts + 1);
+        stores(bench).await.unwrap();
+        assert_eq!(bench.control.counters().restarts, restarts + 1);
+    }
+    in_each_generation!(I, test);
+}
+
+/// For a reason that no restart takes away.
+fn a_chip_that_refuses_to_open_files_is_restarted_once<I: Native>() {
+    async fn test<G: Generation>(world: &World, generation: NwpGeneration, bench: Bench<Nwp<G>>) {
+        provision(bench).await;
+        let restarts = bench.control.counters().restarts;
+        // A reason to doubt that no file is open.
+        answers_instead(world, generation, 1, &[(FILE_WRITE, -6)]);
+        assert!(stores(bench).await.is_err());
+        answers_instead(world, generation, u32::MAX, &[(FILE_OPEN, -6)]);
+        let error = stores(bench).await.unwrap_err();
+        assert_eq!(error, CredentialError::At(AtError::ModemReset));
+        for _ in 0..5 {
+            let error = stores(bench).await.unwrap_err();
+            assert!(error.to_string().contains("-6"), "{error}");
+            assert_eq!(bench.control.counters().restarts, restarts + 1);
+        }
+        answers_instead(world, generation, 0, &[]);
+        stores(bench).await.unwrap();
+        assert_eq!(bench.control.counters().restarts, restarts + 1);
+    }
+    in_each_generation!(I, test);
 }
 
 async fn store_ca(bench: Bench<Nwp<G2>>) {

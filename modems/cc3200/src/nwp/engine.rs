@@ -4,6 +4,8 @@ use sectag::modem::{After, Backend, Guest, Job, Protocol, World};
 use sectag::{AtError, BringUpError, Loss, SocketError};
 use zeroize::Zeroize;
 
+use crate::causes;
+
 use super::Nwp;
 use super::command::{self, COMMAND_LIMIT, FILE_CHUNK, Writer};
 use super::events::Events;
@@ -275,6 +277,7 @@ impl<G: Generation> Engine<G> {
             }
             Then::End => flow.steps = &[],
             Then::Fail => return self.flow_ended(w, false),
+            Then::Restart => return self.out_of_step(w, AtError::Garbled),
         }
         if flow.steps.is_empty() {
             self.flow_ended(w, true);
@@ -316,7 +319,6 @@ impl<G: Generation> Engine<G> {
         self.sending = None;
         self.receiving = 0;
         self.give_up_output();
-        self.modem.open_file = None;
         self.forget();
         if core::mem::take(&mut self.is_guest) {
             w.guest_ended(Err(AtError::ModemReset));
@@ -537,8 +539,15 @@ impl<G: Generation> Engine<G> {
     }
 
     fn answered(&mut self, w: &mut World<'_>) {
-        if core::mem::take(&mut self.is_guest) {
-            self.note_file();
+        if self.answer_len < 4 {
+            // No answer is that short.
+            return self.out_of_step(w, AtError::Garbled);
+        }
+        if self.is_guest {
+            if self.leaves_a_file_open(w) {
+                return self.out_of_step(w, AtError::Garbled);
+            }
+            self.is_guest = false;
             self.guest_until = Some(after(w.now, GUEST_LIMIT));
             w.guest_ended(Ok(()));
             return;
@@ -549,30 +558,33 @@ impl<G: Generation> Engine<G> {
         let mut answer = [0; 64];
         let len = self.answer_len.min(answer.len());
         answer[..len].copy_from_slice(&self.answer[..len]);
-        if len < 4 {
-            // No answer is that short.
-            return self.out_of_step(w, AtError::Garbled);
-        }
         let then = (step.judge)(self, w, &answer[..len]);
         self.advance(w, then);
     }
 
-    /// Keeps the handle of a file that was opened, so that it is closed even if the call that opened it is dropped.
-    fn note_file(&mut self) {
-        let word = |at: usize| {
-            let bytes = self.answer.get(at..at + 4)?;
-            Some(i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-        };
+    /// Takes in what an answer says about the open file, which is closed even if the call that opened it is dropped. Returns whether
+    /// only a restart closes a file: one is open under a handle that is not known, and nHIB is there to restart the chip.
+    pub(super) fn leaves_a_file_open(&mut self, w: &World<'_>) -> bool {
         const OPENED: u16 = FILE_OPEN & !FROM_HOST;
+        const READ_FILE: u16 = FILE_READ & !FROM_HOST;
+        const WRITTEN: u16 = FILE_WRITE & !FROM_HOST;
         const CLOSED_FILE: u16 = FILE_CLOSE & !FROM_HOST;
-        match self.header.opcode {
+        let [a, b, c, d, ..] = self.answer;
+        let code = i16::from_le_bytes([a, b]);
+        let file = &mut self.modem.file;
+        let needs_restart = match self.header.opcode {
             OPENED => {
-                let opened = word(0).filter(|handle| *handle >= 0);
-                self.modem.open_file = opened.or(self.modem.open_file);
+                let code = i32::from_le_bytes([a, b, c, d]);
+                file.opened(code, causes::is_explained(code))
             }
-            CLOSED_FILE => self.modem.open_file = None,
-            _ => {}
-        }
+            READ_FILE | WRITTEN => {
+                file.moved(code, self.header.opcode == WRITTEN);
+                false
+            }
+            CLOSED_FILE => file.closed(code),
+            _ => false,
+        };
+        needs_restart && w.pins.has_reset
     }
 
     // What is due.
@@ -670,7 +682,7 @@ impl<G: Generation> Engine<G> {
     /// Begins the next job, and returns the time to look again.
     fn next(&mut self, w: &mut World<'_>) -> Option<Ms> {
         let now = w.now;
-        if self.modem.open_file.is_some() && w.guest() == Guest::None && !w.is_exclusive() {
+        if self.modem.file.handle().is_some() && w.guest() == Guest::None && !w.is_exclusive() {
             w.cleanup = true;
         }
         let brings_up = self

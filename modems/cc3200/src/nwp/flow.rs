@@ -38,6 +38,8 @@ pub(crate) enum Then<G: Generation> {
     Park(Until<G>, u32),
     End,
     Fail,
+    /// Restarts the chip, whose answer shows that something went wrong on the way.
+    Restart,
 }
 
 /// A flow under way: its job, its script, and the step at which it is.

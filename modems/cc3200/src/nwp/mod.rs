@@ -15,6 +15,7 @@ mod messages;
 #[cfg(test)]
 mod messages_tests;
 mod opcode;
+mod open_file;
 mod scripts;
 pub mod spi;
 mod status;
@@ -28,6 +29,7 @@ pub use self::engine::Engine;
 pub use self::generation::{Facts, G1, G2, Generation};
 pub use self::messages::{Header, Messages, Part};
 
+use self::open_file::OpenFile;
 use crate::capabilities::capabilities;
 use crate::date::Date;
 use crate::suites;
@@ -51,8 +53,7 @@ pub struct Nwp<G: Generation> {
     names: Support,
     /// The IPv4 address of the server of the connect under way.
     server: u32,
-    /// The handle of the file that is open.
-    open_file: Option<i32>,
+    file: OpenFile,
     /// Whether a token was refused. Then none is presented any more, since wrong ones lock the chip for good.
     token_refused: bool,
     generation: core::marker::PhantomData<G>,
@@ -72,7 +73,7 @@ impl<G: Generation> Nwp<G> {
                 Support::Yes
             },
             server: 0,
-            open_file: None,
+            file: OpenFile::NONE,
             token_refused: false,
             generation: core::marker::PhantomData,
         }

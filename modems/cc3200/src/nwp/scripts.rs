@@ -178,16 +178,19 @@ impl<G: Generation> Engine<G> {
 
     /// Closes a file that was left open, and drops what was written to it.
     pub(super) const CLEANUP: Script<G> = &[
-        decide(|engine, _, _| match engine.modem.open_file {
+        decide(|engine, _, _| match engine.modem.file.handle() {
             Some(_) => Then::Next,
             None => Then::End,
         }),
         send("abort file", FILE_CLOSE, |engine, _, out| {
-            command::file_close(out, engine.modem.open_file.unwrap_or(0) as u32, true);
+            command::file_close(out, engine.modem.file.handle().unwrap_or(0) as u32, true);
         })
-        .then(|engine, _, _| {
-            engine.modem.open_file = None;
-            Then::End
+        .then(|engine, w, _| {
+            if engine.leaves_a_file_open(w) {
+                Then::Restart
+            } else {
+                Then::End
+            }
         }),
     ];
 
@@ -221,6 +224,7 @@ impl<G: Generation> Engine<G> {
 
     fn wake(&mut self, w: &mut World<'_>, _: &[u8]) -> Then<G> {
         self.forget();
+        self.modem.file.chip_starts();
         self.events.starting = true;
         w.pins.reset = false;
         Then::Next
