@@ -1,6 +1,7 @@
 //! The chip's negative numbers: their meaning and their possible causes, by kind of call (sheet 5).
 
 use sectag::Cause::{self, *};
+use sectag::modem::World;
 use sectag::{Causes, Code, Meaning, Refusal};
 
 /// A number of the chip, its meaning, and its possible causes.
@@ -126,8 +127,16 @@ pub(crate) fn of_socket(code: i16) -> Refusal {
     )
 }
 
+/// Returns the refusal for a failed DNS query, and has the network joined anew where it is gone: the chip's word about that may be
+/// lost on its way. Not while another connection stands.
+pub(crate) fn lookup_refused(world: &mut World<'_>, code: i16) -> Refusal {
+    let is_gone = matches!(code, -6152 | -6162 | -161);
+    world.network_lost |= is_gone && !world.has_other_sockets();
+    of_lookup(code)
+}
+
 /// Returns the refusal for a failed DNS query. The numbers differ between generations and say little.
-pub(crate) fn of_lookup(code: i16) -> Refusal {
+fn of_lookup(code: i16) -> Refusal {
     let causes: &'static [Cause] = match code {
         -6150 | -6153 | -159 => &[NetworkSlow],
         -6152 | -6162 | -161 => &[DataConnectionDown],

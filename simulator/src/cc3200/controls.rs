@@ -78,7 +78,11 @@ impl Modem for Nwp {
         }
     }
 
-    fn drop_pdp(&self, _: u8, _: bool) {
+    fn drop_pdp(&self, _: u8, announced: bool) {
+        if !announced {
+            self.state.borrow_mut().joined = false;
+            return;
+        }
         self.set_registered(false);
         self.coverage.set(true);
     }

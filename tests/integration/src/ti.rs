@@ -441,6 +441,36 @@ pub fn a_server_of_another_root_or_name_is_refused<I: Interface>() {
     });
 }
 
+/// The chip's word about the lost network was lost itself: the next lookup tells, and the network is joined again.
+pub fn a_network_that_is_lost_without_a_word_is_joined_again<I: Interface>() {
+    virtually(async || {
+        let world = serving::<I>(Setting::default());
+        I::attach(&world, WIFI, async |bench| {
+            provision(bench).await;
+            let mut socket = connect::<I>(bench).await.unwrap();
+            round_trip(&mut socket, b"before").await.unwrap();
+            drop(socket);
+            Timer::after_secs(1).await;
+            world.modem.drop_pdp_silently(0);
+            let error = connect::<I>(bench).await.err().unwrap();
+            assert_eq!(error.causes().next(), Some(Cause::DataConnectionDown));
+            let mut socket = connect::<I>(bench).await.unwrap();
+            round_trip(&mut socket, b"after").await.unwrap();
+            // While a connection stands, nothing is given up for another.
+            world.modem.drop_pdp_silently(0);
+            for _ in 0..2 {
+                assert!(connect::<I>(bench).await.is_err());
+            }
+            assert!(socket.loss().is_none());
+            drop(socket);
+            Timer::after_secs(1).await;
+            assert!(connect::<I>(bench).await.is_err());
+            connect::<I>(bench).await.unwrap();
+        })
+        .await;
+    });
+}
+
 /// By the reason of the disconnect event, and by its absence.
 pub fn a_wrong_passphrase_and_a_network_that_is_not_there_are_told_apart<I: Interface>() {
     for (wifi, failure, reason) in [

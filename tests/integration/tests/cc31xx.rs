@@ -72,6 +72,7 @@ on_uart_and_spi! {
     provisioning_that_is_in_the_way_is_stopped
     a_chip_that_restarts_or_hangs_is_brought_back
     sockets_of_a_network_that_is_lost_are_reset_and_it_is_joined_again
+    a_network_that_is_lost_without_a_word_is_joined_again
     what_a_peer_sent_before_it_closed_is_read_to_its_end
     secure_files_open_with_their_token_and_a_wrong_one_is_presented_once
     a_wrong_token_of_a_connect_is_told_by_the_file_system
@@ -473,6 +474,10 @@ fn sockets_of_a_network_that_is_lost_are_reset_and_it_is_joined_again<I: Native>
         })
         .await;
     });
+}
+
+fn a_network_that_is_lost_without_a_word_is_joined_again<I: Native>() {
+    ti::a_network_that_is_lost_without_a_word_is_joined_again::<I>();
 }
 
 fn what_a_peer_sent_before_it_closed_is_read_to_its_end<I: Native>() {

@@ -194,6 +194,11 @@ fn sockets_of_a_network_that_is_lost_are_reset_and_it_is_joined_again() {
 }
 
 #[test]
+fn a_network_that_is_lost_without_a_word_is_joined_again() {
+    ti::a_network_that_is_lost_without_a_word_is_joined_again::<OverAt>();
+}
+
+#[test]
 fn the_end_of_a_connection_is_told_behind_its_data() {
     virtually(async || {
         let world = world(Cc32xxOptions::default());

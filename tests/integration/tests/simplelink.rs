@@ -72,6 +72,7 @@ of_the_first! {
     an_old_service_pack_that_checks_no_names_is_refused_unless_that_is_accepted
     a_server_of_another_root_or_name_is_refused
     a_chip_that_is_switched_off_confirms_it
+    a_network_that_is_lost_without_a_word_is_joined_again
 }
 
 everywhere! {

@@ -117,7 +117,10 @@ fn files_are_there(modem: &mut Cc32xx, world: &mut World<'_>, answer: Option<&[u
 fn looked_up(modem: &mut Cc32xx, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
     let Some(text) = text else {
         return match number(world.code) {
-            Some(code) => refused(world, causes::of_lookup(code)),
+            Some(code) => {
+                let refusal = causes::lookup_refused(world, code);
+                refused(world, refusal)
+            }
             None => {
                 let error = error(world);
                 world.fail(error)

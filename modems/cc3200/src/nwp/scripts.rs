@@ -429,7 +429,7 @@ impl<G: Generation> Engine<G> {
                 self.events.looked_up = None;
                 Then::Park(|engine| engine.events.looked_up.is_some(), LOOKUP_LIMIT)
             }
-            code => refused(w, causes::of_lookup(code)),
+            code => lookup_refused(w, code),
         }
     }
 
@@ -439,7 +439,7 @@ impl<G: Generation> Engine<G> {
                 self.modem.server = address;
                 Then::Next
             }
-            Some((code, _)) => refused(w, causes::of_lookup(code)),
+            Some((code, _)) => lookup_refused(w, code),
             None => {
                 w.failure = ConnectError::TimedOut;
                 Then::Fail
@@ -571,6 +571,11 @@ fn refused_token<G: Generation>(w: &mut World<'_>) -> Then<G> {
         causes::INVALID_TOKEN,
     )));
     Then::Fail
+}
+
+fn lookup_refused<G: Generation>(w: &mut World<'_>, code: i16) -> Then<G> {
+    let refusal = causes::lookup_refused(w, code);
+    refused(w, refusal)
 }
 
 fn refused<G: Generation>(w: &mut World<'_>, refusal: Refusal) -> Then<G> {
