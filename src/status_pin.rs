@@ -26,7 +26,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 ///   as after a reset, then it is switched on by the power key.
 /// - [`Control::power_off`](crate::Control::power_off) ends when the pin falls, with firmware that never says that it is off.
 /// - The driver waits for the pin as it switches a modem off and on by its power key, for no longer than without it.
-///   A BG96 is not asked for an answer while the pin shows that it is not on yet.
+///   A BG96 or a cellular module of u-blox is not asked for an answer while the pin shows that it is not on yet.
 ///
 /// A CC31xx has no such pin, and its driver takes no notice of one.
 ///

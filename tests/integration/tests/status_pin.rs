@@ -10,10 +10,14 @@ use embedded_hal::digital::{ErrorType, InputPin};
 use embedded_hal_async::digital::Wait;
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
-use sectag::{BringUpError, Loss, NoticePin, Notices, Power, Runner, Shutdown, SocketError};
+use sectag::modem::{Full, Modem};
+use sectag::{BringUpError, Loss, NoPin, NoticePin, Notices, Power, Runner, Shutdown};
+use sectag::{SocketError, State};
 use sectag_bg96::{Bg96, Config};
+use sectag_integration_tests::Bench;
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, provision, virtually};
-use sectag_integration_tests::{Bench, Rings};
+use sectag_integration_tests::ublox::World as UbloxWorld;
+use sectag_integration_tests::unit::Unit;
 use sectag_simulator::{Boot, Failure, Options, Profile, Simulator};
 use sectag_test_support::tls_server::echo;
 use tokio::io::{DuplexStream, ReadHalf, WriteHalf};
@@ -43,34 +47,30 @@ impl Power for Board {
     }
 }
 
-type Port<'a, N> = Runner<
-    'a,
-    Bg96,
-    FromTokio<ReadHalf<DuplexStream>>,
-    FromTokio<WriteHalf<DuplexStream>>,
-    Board,
-    N,
->;
+type Port<'a, N, M = Bg96> =
+    Runner<'a, M, FromTokio<ReadHalf<DuplexStream>>, FromTokio<WriteHalf<DuplexStream>>, Board, N>;
 
-/// Runs an application beside a driver with further pins.
+/// Runs an application beside the driver of a BG96 with further pins.
 async fn run<T, N: Notices>(
     world: &World,
-    pins: impl FnOnce(Port<'static, sectag::NoPin>) -> Port<'static, N>,
+    pins: impl FnOnce(Port<'static, NoPin>) -> Port<'static, N>,
     application: impl AsyncFnOnce(Bench) -> T,
 ) -> T {
-    run_on(Board(world.modem.clone(), false), world, pins, application).await
+    let board = Board(world.modem.clone(), false);
+    run_on(Bg96::new(Config::new()), board, pins, application).await
 }
 
-async fn run_on<T, N: Notices>(
+/// Runs an application beside a driver of any modem, on a board and with further pins.
+async fn run_on<M: Full + Modem + 'static, T, N: Notices>(
+    backend: M,
     board: Board,
-    world: &World,
-    pins: impl FnOnce(Port<'static, sectag::NoPin>) -> Port<'static, N>,
-    application: impl AsyncFnOnce(Bench) -> T,
+    pins: impl FnOnce(Port<'static, NoPin, M>) -> Port<'static, N, M>,
+    application: impl AsyncFnOnce(Bench<M>) -> T,
 ) -> T {
+    let modem = board.0.clone();
     let (host, device) = tokio::io::duplex(4096);
     let (rx, tx) = tokio::io::split(host);
-    let state: &'static mut Rings = Box::leak(Box::default());
-    let backend = Bg96::new(Config::new());
+    let state: &'static mut State<'static, M, 2, 1024, 1024> = Box::leak(Box::default());
     let (control, runner) = sectag::new(
         state,
         backend,
@@ -79,7 +79,7 @@ async fn run_on<T, N: Notices>(
         board,
     );
     let mut runner = pins(runner);
-    let modem = world.modem.serve(device);
+    let modem = modem.serve(device);
     match select3(modem, runner.run(), application(Bench { control })).await {
         Either3::First(_) => unreachable!("the port stays open"),
         Either3::Second(error) => panic!("the runner ended: {error}"),
@@ -93,7 +93,7 @@ fn world(options: Options) -> World {
     world
 }
 
-async fn echoes(bench: Bench) {
+async fn echoes<M: Full>(bench: Bench<M>) {
     let mut socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
     socket.write_all(b"there").await.unwrap();
     socket.flush().await.unwrap();
@@ -103,10 +103,10 @@ async fn echoes(bench: Bench) {
 }
 
 /// Somebody else switches the modem off, and it says nothing of it.
-async fn goes_off(modem: &Simulator) {
+async fn goes_off(modem: &Simulator, pressed_ms: u64) {
     modem.fail(Failure::Hang);
     modem.power_key(true);
-    Timer::after_millis(700).await;
+    Timer::after_millis(pressed_ms).await;
     modem.power_key(false);
     assert!(!modem.status_pin());
 }
@@ -130,7 +130,7 @@ fn a_modem_that_goes_off_is_noticed_at_once() {
             async |bench| {
                 provision(bench).await;
                 let socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
-                goes_off(&world.modem).await;
+                goes_off(&world.modem, 700).await;
                 let (millis, loss) = lost(socket).await;
                 assert!(millis <= 200, "{millis} ms");
                 assert_eq!(loss, Some(Loss::WentOff));
@@ -153,7 +153,7 @@ fn a_modem_that_goes_off_is_noticed_at_once() {
             async |bench| {
                 provision(bench).await;
                 let socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
-                goes_off(&world.modem).await;
+                goes_off(&world.modem, 700).await;
                 let (millis, loss) = lost(socket).await;
                 assert!(millis > 2000, "{millis} ms");
                 assert_eq!(loss, Some(Loss::NoAnswer));
@@ -183,7 +183,7 @@ fn a_modem_that_goes_off_asleep_is_noticed_without_a_sign_of_life() {
                 let bytes = world.modem.bytes_in();
                 Timer::after_secs(600).await;
                 assert_eq!(world.modem.bytes_in(), bytes, "nothing is polled");
-                goes_off(&world.modem).await;
+                goes_off(&world.modem, 700).await;
                 let (millis, loss) = lost(socket).await;
                 assert!(millis <= 200, "{millis} ms");
                 assert_eq!(loss, Some(Loss::WentOff));
@@ -226,7 +226,7 @@ fn a_modem_that_resets_itself_is_not_pressed() {
 async fn start<N: Notices>(
     hangs: bool,
     polled: bool,
-    pins: impl FnOnce(&Simulator, Port<'static, sectag::NoPin>) -> Port<'static, N>,
+    pins: impl FnOnce(&Simulator, Port<'static, NoPin>) -> Port<'static, N>,
 ) -> (u64, u32) {
     let boot = if hangs { Boot::AlreadyOn } else { Boot::Off };
     let world = world(Options {
@@ -240,15 +240,18 @@ async fn start<N: Notices>(
     let board = Board(modem.clone(), polled);
     let start = Instant::now();
     let pins = |runner| pins(modem, runner);
-    run_on(board, &world, pins, async |bench| {
-        let up = with_timeout(Duration::from_secs(120), bench.control.wait_up()).await;
-        up.unwrap().unwrap();
-        (
-            start.elapsed().as_millis(),
-            bench.control.counters().exchanges,
-        )
-    })
-    .await
+    let backend = Bg96::new(Config::new());
+    run_on(backend, board, pins, async |bench| up(start, bench).await).await
+}
+
+/// Milliseconds and commands until the modem is up.
+async fn up<M: Full>(start: Instant, bench: Bench<M>) -> (u64, u32) {
+    let up = with_timeout(Duration::from_secs(120), bench.control.wait_up()).await;
+    up.unwrap().unwrap();
+    (
+        start.elapsed().as_millis(),
+        bench.control.counters().exchanges,
+    )
 }
 
 #[test]
@@ -406,5 +409,142 @@ fn a_dip_of_the_level_is_no_loss_of_power() {
             },
         )
         .await;
+    });
+}
+
+/// Cellular modules of u-blox, whose status pin is V_INT: without LTE, with it, and with the longest press that switches on.
+const UBLOX: [&str; 3] = ["sara-u201", "sara-r5", "lena-r8"];
+
+fn ublox(name: &str, boot: Boot) -> UbloxWorld {
+    let world = UbloxWorld::of(name, |options| options.boot = boot);
+    world.serve(echo);
+    world.install();
+    world
+}
+
+#[test]
+fn a_ublox_module_that_goes_off_is_noticed_at_once() {
+    virtually(async || {
+        for name in UBLOX {
+            for pin in [true, false] {
+                let world = ublox(name, Boot::AlreadyOn);
+                let modem = &world.modem;
+                let application = async |bench: Bench<_>| {
+                    let socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
+                    // Idle: nothing is asked while the key is held.
+                    Timer::after_secs(1).await;
+                    goes_off(modem, 3300).await;
+                    let (millis, loss) = lost(socket).await;
+                    if !pin {
+                        // Only the sign of life tells.
+                        assert!(millis > 1000, "{name}: {millis} ms");
+                        assert_eq!(loss, Some(Loss::NoAnswer), "{name}");
+                        return;
+                    }
+                    assert!(millis <= 200, "{name}: {millis} ms");
+                    assert_eq!(loss, Some(Loss::WentOff), "{name}");
+                    // Not before the time in which it may start by itself.
+                    Timer::after_secs(7).await;
+                    assert!(!modem.status_pin(), "{name}");
+                    let up = with_timeout(Duration::from_secs(60), bench.control.wait_up());
+                    up.await.unwrap().unwrap();
+                    echoes(bench).await;
+                };
+                let (backend, board) = (world.unit.backend(), Board(modem.clone(), false));
+                if pin {
+                    let pins =
+                        |runner: Port<'static, _, _>| runner.with_status_pin(modem.status_input());
+                    run_on(backend, board, pins, application).await;
+                } else {
+                    run_on(backend, board, |runner| runner, application).await;
+                }
+            }
+        }
+    });
+}
+
+/// It goes off and comes back by itself.
+#[test]
+fn a_ublox_module_that_resets_itself_is_brought_up_once() {
+    virtually(async || {
+        for name in UBLOX {
+            let world = ublox(name, Boot::AlreadyOn);
+            let modem = &world.modem;
+            let (backend, board) = (world.unit.backend(), Board(modem.clone(), false));
+            let pins = |runner: Port<'static, _, _>| runner.with_status_pin(modem.status_input());
+            run_on(backend, board, pins, async |bench| {
+                let socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
+                let ups = world.count("AT+CMEE=1");
+                modem.fail(Failure::Reset);
+                let (millis, loss) = lost(socket).await;
+                assert!(millis <= 200, "{name}: {millis} ms");
+                assert_eq!(loss, Some(Loss::WentOff), "{name}");
+                echoes(bench).await;
+                assert_eq!(world.count("AT+CMEE=1"), ups + 1, "{name}");
+            })
+            .await;
+        }
+    });
+}
+
+#[test]
+fn a_start_of_a_ublox_module_waits_for_the_pin_instead_of_asking_in_vain() {
+    virtually(async || {
+        for name in UBLOX {
+            let start = async |polled, awaited| {
+                let world = ublox(name, Boot::Off);
+                let modem = &world.modem;
+                let (backend, board) = (world.unit.backend(), Board(modem.clone(), polled));
+                let start = Instant::now();
+                if awaited {
+                    let pins =
+                        |runner: Port<'static, _, _>| runner.with_status_pin(modem.status_input());
+                    run_on(backend, board, pins, async |bench| up(start, bench).await).await
+                } else {
+                    let application = async |bench| up(start, bench).await;
+                    run_on(backend, board, |runner| runner, application).await
+                }
+            };
+            let none = start(false, false).await;
+            let polled = start(true, false).await;
+            let awaited = start(false, true).await;
+            println!(
+                "{name}: ms and commands without {none:?}, polled {polled:?}, awaited {awaited:?}"
+            );
+            assert!(
+                awaited.1 + 4 <= polled.1,
+                "{name}: {awaited:?} of {polled:?}"
+            );
+            // A level counts once it has stood for 100 ms.
+            assert!(
+                awaited.0 <= polled.0 + 100,
+                "{name}: {awaited:?} of {polled:?}"
+            );
+            assert!(awaited.0 < none.0, "{name}: {awaited:?} of {none:?}");
+        }
+    });
+}
+
+#[test]
+fn a_ublox_module_that_is_switched_off_stays_off() {
+    virtually(async || {
+        for name in UBLOX {
+            let world = ublox(name, Boot::AlreadyOn);
+            let modem = &world.modem;
+            let (backend, board) = (world.unit.backend(), Board(modem.clone(), false));
+            let pins = |runner: Port<'static, _, _>| runner.with_status_pin(modem.status_input());
+            run_on(backend, board, pins, async |bench| {
+                bench.control.wait_up().await.unwrap();
+                assert_eq!(bench.control.power_off().await, Ok(Shutdown::Confirmed));
+                let bytes = modem.bytes_in();
+                Timer::after_secs(600).await;
+                let off = BringUpError::PoweredOff;
+                assert_eq!(bench.control.wait_up().await, Err(off), "{name}");
+                assert!(modem.bytes_in() == bytes && !modem.status_pin(), "{name}");
+                bench.control.power_on();
+                echoes(bench).await;
+            })
+            .await;
+        }
     });
 }

@@ -199,9 +199,16 @@ impl UbloxCellular {
             .model
             .map_or(LONGEST_BOOT, |model| u32::from(model.boot) * 1000);
         let waking = &mut self.waking;
-        let starting = waking.starts && world.now.wrapping_sub(waking.since) < boot;
+        let since = world.now.wrapping_sub(waking.since);
+        let starting = waking.starts && since < boot;
         if waking.tries == 0 && !starting {
             return Then::To(script::WAKE);
+        }
+        // After this time it is asked all the same, in case the pin is wired wrongly.
+        let pin_limit = boot - boot / 3;
+        if starting && since < pin_limit && world.is_off_by_its_pin() {
+            // It is not asked in vain: the pin's edge ends this wait.
+            return world.again(pin_limit - since);
         }
         waking.tries = waking.tries.saturating_sub(1);
         Then::Next
