@@ -185,6 +185,10 @@ fn ders(content: &[u8], kind: Kind) -> Result<Vec<Vec<u8>>, Failure> {
 
 /// `$SECTAG_STORE`, or where this user's programs keep such things.
 fn store() -> Result<PathBuf, Failure> {
+    #[cfg(test)]
+    if let Some(path) = in_test::place() {
+        return Ok(path);
+    }
     let of = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     if let Some(path) = of("SECTAG_STORE") {
         return Ok(path.into());
@@ -413,5 +417,25 @@ const fn option(kind: Kind) -> &'static str {
         Kind::ClientCertificate => "--cert",
         Kind::PrivateKey => "--key",
         _ => "--ca",
+    }
+}
+
+/// For tests: a store of the thread's own, since its environment is the whole process's.
+#[cfg(test)]
+pub(super) mod in_test {
+    use std::cell::RefCell;
+    use std::path::{Path, PathBuf};
+
+    thread_local! {
+        static PLACE: RefCell<Option<PathBuf>> = const { RefCell::new(None) };
+    }
+
+    /// Keeps the store of this thread in a folder.
+    pub(in crate::ppp) fn keep_in(folder: &Path) {
+        PLACE.replace(Some(folder.to_owned()));
+    }
+
+    pub(super) fn place() -> Option<PathBuf> {
+        PLACE.with_borrow(Clone::clone)
     }
 }

@@ -14,8 +14,7 @@ use crate::credential_file::CredentialFile;
 use crate::hints::{Failure, Target};
 use crate::report::Report;
 
-/// Replaces the set under a tag by one under another, as `Control::rotate` does in a modem: each file is there whole or
-/// not at all, and the old ones go last, so that one of the two sets connects at any moment.
+/// Replaces the set under a tag by one under another, once a connection with it over the modem's link has worked.
 ///
 /// # Errors
 /// Of this computer's files; within, why the rotation was refused or did not succeed.
@@ -23,6 +22,33 @@ pub(crate) async fn rotate(
     args: &RotateCredentials,
     files: &[CredentialFile],
     report: &Report,
+) -> Result<Result<(), RotateError<Infallible, Failure>>, Failure> {
+    let tls = args.tls();
+    let target = Target {
+        host: &args.host.host,
+        port: args.host.port,
+        tag: args.new_tag,
+        modem: Some(&args.modem),
+    };
+    let dial = Dial::from_args(&args.modem, report)?;
+    replace(args, files, async |set: &Set| {
+        link::on_port(&args.modem, &dial, set, report, async |link| {
+            let config = config(set, &tls, report);
+            connect(link.sockets, &config, &target, report)
+                .await
+                .map(drop)
+        })
+        .await
+    })
+    .await
+}
+
+/// Replaces a set as `Control::rotate` does in a modem: each file is there whole or not at all, and the old ones go last,
+/// once `probe` has worked, so that one of the two sets connects at any moment.
+async fn replace(
+    args: &RotateCredentials,
+    files: &[CredentialFile],
+    probe: impl AsyncFnOnce(&Set) -> Result<(), Failure>,
 ) -> Result<Result<(), RotateError<Infallible, Failure>>, Failure> {
     let (old, new) = (args.tag, args.new_tag);
     let given = |kind| files.iter().find(|file| file.kind == kind);
@@ -36,7 +62,6 @@ pub(crate) async fn rotate(
     let [ca, certificate, key] =
         [Kind::Ca, Kind::ClientCertificate, Kind::PrivateKey].map(contents);
     let set = Set::new(new, ca, certificate, key)?;
-    let dial = Dial::from_args(&args.modem, report)?;
 
     // What an earlier try has left is this set's, and stays if this one fails, too.
     let mut written = Vec::new();
@@ -49,21 +74,7 @@ pub(crate) async fn rotate(
             written.push(path);
         }
     }
-    let tls = args.tls();
-    let target = Target {
-        host: &args.host.host,
-        port: args.host.port,
-        tag: new,
-        modem: Some(&args.modem),
-    };
-    let probed = link::on_port(&args.modem, &dial, &set, report, async |link| {
-        let config = config(&set, &tls, report);
-        connect(link.sockets, &config, &target, report)
-            .await
-            .map(drop)
-    })
-    .await;
-    if let Err(failure) = probed {
+    if let Err(failure) = probe(&set).await {
         take_back(&written, new)?;
         return Ok(Err(RotateError::Probe(failure)));
     }
@@ -121,4 +132,93 @@ fn take_back(written: &[PathBuf], new: Tag) -> Result<(), Failure> {
     // What an earlier rotation left keeps it.
     let _ = fs::remove_dir(folder(new)?);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use embassy_futures::block_on;
+    use sectag_test_support::pki::Pki;
+
+    use super::*;
+    use crate::args::{Cli, Command, Credentials};
+    use crate::credential_file;
+    use crate::ppp::credentials::in_test;
+
+    const KINDS: [Kind; 3] = [Kind::Ca, Kind::ClientCertificate, Kind::PrivateKey];
+    const OLD: Tag = Tag(5);
+    const NEW: Tag = Tag(7);
+
+    /// What the store has under a tag: CA, certificate, key.
+    fn contents(tag: Tag) -> [Option<String>; 3] {
+        stored(tag)
+            .unwrap()
+            .map(|path| path.map(|path| fs::read_to_string(path).unwrap()))
+    }
+
+    /// Whether its probe works or not: one of the two sets is whole at any moment.
+    #[test]
+    fn a_rotation_that_was_cut_off_behind_any_file_may_be_given_again() {
+        let dir = tempfile::tempdir().unwrap();
+        in_test::keep_in(&dir.path().join("store"));
+        let pki = Pki::shared();
+        let [old, new] = ["old", "new"].map(|name| {
+            let client = pki.issue_client_ecdsa(name);
+            [pki.ca_pem(), client.cert_pem, client.key_pem]
+        });
+        let mut line: Vec<String> = "sectag credentials rotate --modem ublox-ppp --port /nowhere --tag 5 --new-tag 7 --host broker.sectag.test"
+            .split(' ')
+            .map(String::from)
+            .collect();
+        for (option, content) in ["ca", "cert", "key"].iter().zip(&new) {
+            let path = dir.path().join(option);
+            fs::write(&path, content).unwrap();
+            line.extend([format!("--{option}"), path.to_str().unwrap().to_owned()]);
+        }
+        let Command::Credentials(Credentials::Rotate(args)) =
+            Cli::try_parse_from(line).unwrap().command
+        else {
+            unreachable!("it is what was asked for");
+        };
+        let files = credential_file::read(args.files.paths(), args.modem.modem);
+        let files = block_on(files).unwrap();
+        let whole = |set: &[String; 3]| set.clone().map(Some);
+
+        for (old_from, new_until) in [(0, 0), (0, 1), (0, 2), (0, 3), (1, 3), (2, 3), (3, 3)] {
+            for works in [false, true] {
+                let cut = format!("{old_from} {new_until} {works}");
+                let mut before = [whole(&old), whole(&new)];
+                before[0][..old_from].fill(None);
+                before[1][new_until..].fill(None);
+                for (tag, set) in [(OLD, &before[0]), (NEW, &before[1])] {
+                    let at = folder(tag).unwrap();
+                    let _ = fs::remove_dir_all(&at);
+                    for (kind, content) in KINDS.into_iter().zip(set) {
+                        if let Some(content) = content {
+                            write(&at, &at.join(name(kind)), content.as_bytes()).unwrap();
+                        }
+                    }
+                }
+                let probe = async |set: &Set| {
+                    assert!(set.has_client(), "{cut}");
+                    assert_eq!(contents(NEW), whole(&new), "{cut}");
+                    assert_eq!(contents(OLD), before[0], "{cut}");
+                    if works {
+                        Ok(())
+                    } else {
+                        Err(Failure::new("no connection"))
+                    }
+                };
+                let done = block_on(replace(&args, &files, probe)).unwrap();
+                if works {
+                    assert!(done.is_ok(), "{cut}");
+                    assert_eq!(contents(NEW), whole(&new), "{cut}");
+                    assert_eq!(contents(OLD), [const { None }; 3], "{cut}");
+                } else {
+                    assert!(matches!(done, Err(RotateError::Probe(_))), "{cut}");
+                    assert_eq!([contents(OLD), contents(NEW)], before, "{cut}");
+                }
+            }
+        }
+    }
 }

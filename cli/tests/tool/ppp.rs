@@ -133,7 +133,9 @@ fn credentials_of_another() -> Client {
     client
 }
 
-/// A key is made here, the CA signs its request, and the set takes the place of the old one once it has connected.
+/// A key is made here, the CA signs its request, and the set takes the place of the old one once it has connected. One link
+/// takes 2.5 s of the clocks, which are slow here, so what is the same without one is tested without: a rotation that was
+/// cut off is, in `ppp/rotate.rs`.
 pub(crate) fn a_key_is_made_here_and_its_set_replaces_another() {
     let broker = Mosquitto::start(Pki::shared(), &MosquittoOptions::new()).unwrap();
     let sara = module(&["--dialect", "sara-r5"], broker.port());
@@ -206,17 +208,9 @@ pub(crate) fn a_key_is_made_here_and_its_set_replaces_another() {
     rotate(&["--ca", &ca, "--cert", &cert, "--key", &key], server, "7")
         .expect_hint("credentials remove --modem ublox-ppp");
     assert_eq!(tags(), ["5", "5", "5", "7"]);
-    // A server of somebody else: the old set is as it was, and what was there before stays.
-    let of_another = credentials_of_another();
-    let wrong = [
-        "--ca",
-        &of_another.file("ca.pem"),
-        "--cert",
-        &new_cert,
-        "--key",
-        &copy,
-    ];
-    let failed = rotate(&wrong, server, "7").expect(1);
+    // No connection: the old set is as it was, and what was there before stays.
+    let unreachable = ["--tag", "5", "--new-tag", "7", "--host", server];
+    let failed = here("rotate", &[&unreachable[..], &set].concat()).expect(1);
     assert!(
         failed.stderr.contains("tag 5 is as it was"),
         "{}",
@@ -225,27 +219,8 @@ pub(crate) fn a_key_is_made_here_and_its_set_replaces_another() {
     assert_eq!(tags(), ["5", "5", "5", "7"]);
     let done = rotate(&set, server, "7").expect(0);
     assert!(done.stdout.contains("tag 7 is the one"), "{}", done.stdout);
+    assert!(done.stderr.contains("with mutual TLS"), "{}", done.stderr);
     assert_eq!(tags(), ["7", "7", "7"]);
-    // A rotation that was interrupted at its end may be given again.
-    rotate(&set, server, "7").expect(0);
-    // Cut off behind any of its files: one of the two sets is whole, and the rotation may be given again.
-    let names = ["ca.pem", "cert.pem", "key.pem"];
-    let [of_old, of_new] = [[&ca, &cert, &key], [&ca, &new_cert, &copy]];
-    for (old_from, new_until) in [(0, 0), (0, 1), (0, 2), (0, 3), (1, 3), (2, 3)] {
-        std::fs::remove_dir_all(&store).unwrap();
-        for (tag, files, range) in [("5", of_old, old_from..3), ("7", of_new, 0..new_until)] {
-            std::fs::create_dir_all(store.join(tag)).unwrap();
-            for index in range {
-                std::fs::copy(files[index], store.join(tag).join(names[index])).unwrap();
-            }
-        }
-        rotate(&set, server, "7").expect(0);
-        assert_eq!(tags(), ["7", "7", "7"], "{old_from} {new_until}");
-    }
-    let message = ["--host", server, "--tag", "7", "-t", "a", "-m", "b"];
-    let sent = sara.start_tool(&["publish"], &message, &environment, b"");
-    let sent = sent.end().expect(0);
-    assert!(sent.stderr.contains("with mutual TLS"), "{}", sent.stderr);
 }
 
 pub(crate) fn status_and_doctor_tell_of_module_and_link() {
