@@ -124,8 +124,8 @@ pub use engine::{
     ANSWER_LIMIT, At, COMMAND_LIMIT, Counters, Exclusive, Notices, Runner, State, Upload,
 };
 pub use error::{
-    AtError, BringUpError, Code, ConnectError, CredentialError, Meaning, Refusal, RunError,
-    SocketError,
+    AtError, BringUpError, Code, ConnectError, CredentialError, Excerpt, Meaning, Refusal,
+    RunError, SocketError,
 };
 pub use failover::{Failover, FailoverError};
 pub use last_data::RadioRelease;

@@ -135,13 +135,17 @@ pub(crate) fn bring_up(error: &BringUpError, tried: &str) -> Failure {
     };
     let observed = match error {
         BringUpError::At { command, error } => return at(command, error).strange(),
-        BringUpError::NotRegistered { status, .. } => format!(
-            "the modem did not register to a network (+CEREG status {status}: {})",
+        BringUpError::NotRegistered { status, unread, .. } => format!(
+            "the modem did not register to a network (+CEREG status {status}: {}{})",
             match status {
                 0 => "not searching",
                 2 => "still searching",
                 3 => "registration denied",
                 _ => "unknown",
+            },
+            match unread {
+                Some(answer) => format!("; the answer {answer} cannot be read"),
+                None => String::new(),
             }
         ),
         BringUpError::NoAnswer => "nothing answers on this port".into(),

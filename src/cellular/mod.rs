@@ -5,6 +5,6 @@ mod report;
 mod sim;
 
 pub use crate::numbers::{Number, cme, cms, find};
-pub use registration::registration;
+pub use registration::{Registering, registration};
 pub use report::{digits, report};
 pub use sim::{Sim, SimEntry, SimNext};

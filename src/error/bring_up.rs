@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::at::AtError;
 use super::code::{Code, Refusal, because};
+use super::excerpt::Excerpt;
 use crate::cause::{Cause, Causes};
 use crate::wifi::JoinFailure;
 
@@ -36,6 +37,8 @@ pub enum BringUpError {
         status: u8,
         /// Whether the modem heard any cell at the end; `None` where it did not report that.
         heard: Option<bool>,
+        /// The last answer about the registration, where it could not be read: the modem may be registered, or not.
+        unread: Option<Excerpt>,
     },
     /// The modem did not join the Wi-Fi network within the configured time.
     NotJoined {
@@ -105,6 +108,9 @@ impl BringUpError {
                 Causes::new(&[ModemOff, WrongSpeed, WrongPort, PowerSaving, OtherMode])
             }
             Self::Unintelligible => Causes::new(&[WrongSpeed, LineFault, OtherMode, WrongPort]),
+            Self::NotRegistered {
+                unread: Some(_), ..
+            } => AtError::Garbled.causes(),
             Self::NotRegistered { status: 0, .. } => Causes::new(&[RadioOff, NoCoverage]),
             Self::NotRegistered { status: 3, .. } => {
                 Causes::new(&[RegistrationDenied, RadioMismatch])
@@ -156,7 +162,7 @@ impl fmt::Display for BringUpError {
                 f.write_str("the modem answers ERROR to everything, also to AT: restart it")
             }
             Self::Firmware { reason } => f.write_str(reason),
-            Self::NotRegistered { status, .. } => {
+            Self::NotRegistered { status, unread, .. } => {
                 let meaning = match status {
                     0 => "not searching",
                     2 => "still searching",
@@ -165,8 +171,12 @@ impl fmt::Display for BringUpError {
                 };
                 write!(
                     f,
-                    "the modem did not register to a network (+CEREG status {status}: {meaning})"
+                    "the modem did not register to a network (+CEREG status {status}: {meaning}"
                 )?;
+                if let Some(answer) = unread {
+                    write!(f, "; the answer {answer} cannot be read")?;
+                }
+                f.write_str(")")?;
                 because(f, self.causes())
             }
             Self::NotJoined { failure, reason } => {

@@ -8,6 +8,7 @@ mod bring_up;
 mod code;
 mod connect;
 mod credential;
+mod excerpt;
 mod socket;
 
 use core::fmt;
@@ -19,6 +20,7 @@ pub use self::bring_up::BringUpError;
 pub use self::code::{Code, Meaning, Refusal};
 pub use self::connect::ConnectError;
 pub use self::credential::CredentialError;
+pub use self::excerpt::Excerpt;
 pub use self::socket::SocketError;
 
 /// The reason why the runner stopped: the UART failed. Every socket has been reset.
@@ -90,7 +92,15 @@ mod tests {
 
     #[test]
     fn the_signal_that_the_modem_heard_narrows_the_causes() {
-        let causes = |status, heard| BringUpError::NotRegistered { status, heard }.causes();
+        let causes = |status, heard| {
+            let unread = None;
+            BringUpError::NotRegistered {
+                status,
+                heard,
+                unread,
+            }
+            .causes()
+        };
         assert!(causes(2, Some(false)).eq([Cause::NoCoverage]));
         assert!(!causes(2, Some(true)).any(|cause| cause == Cause::NoCoverage));
         assert_eq!(causes(3, None).next(), Some(Cause::RegistrationDenied));

@@ -256,6 +256,8 @@ impl<O: Options> Bg96<O> {
         world.fail(BringUpError::NotRegistered {
             status: self.bring_up.lte,
             heard: strength.map(|rssi| rssi <= 31),
+            // Such an answer ends the bring-up at once.
+            unread: None,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Registration with the network, and the check whether it still holds (sheet 2).
 
-use sectag::cellular::SimNext;
+use sectag::cellular::{Registering, SimNext, registration};
 use sectag::modem::{Then, World, ask, decide};
 use sectag::{AtError, BringUpError, Code};
 
@@ -21,6 +21,7 @@ pub(crate) struct Joining {
     /// It has answered that it left, and was not sent back since.
     pub(crate) confirmed_off: bool,
     since: u32,
+    registering: Registering,
     /// The script that follows on registration.
     then: u8,
     /// The end of the flow that checks the registration.
@@ -34,6 +35,7 @@ impl Joining {
         left: false,
         confirmed_off: false,
         since: 0,
+        registering: Registering::NEW,
         then: 0,
         end: Then::Next,
     };
@@ -288,13 +290,6 @@ fn tries_counted<F: Family>(
     }
 }
 
-/// Returns `<stat>` of `+CEREG: <n>,<stat>,..`, or 4 (unknown).
-fn status(text: &[u8]) -> u8 {
-    let mut fields = fields(text, "+CEREG:");
-    fields.next();
-    fields.byte().unwrap_or(4)
-}
-
 fn registered<F: Family>(
     modem: &mut Nrf9160<F>,
     world: &mut World<'_>,
@@ -306,7 +301,7 @@ fn registered<F: Family>(
     let Some(text) = answer else {
         return fail_at(modem, world, "AT+CEREG?");
     };
-    let status = status(text);
+    let status = modem.joining.registering.told(Some(text), "+CEREG:");
     let waited = world.now.wrapping_sub(modem.joining.since);
     match status {
         1 | 5 => {
@@ -322,14 +317,10 @@ fn registered<F: Family>(
             world.registration_is(status);
             world.again(PAUSE)
         }
-        _ => fail(
-            modem,
-            world,
-            BringUpError::NotRegistered {
-                status,
-                heard: None,
-            },
-        ),
+        _ => {
+            let failure = modem.joining.registering.failure(None);
+            fail(modem, world, failure)
+        }
     }
 }
 
@@ -338,19 +329,8 @@ fn judge_loss<F: Family>(
     world: &mut World<'_>,
     answer: Option<&[u8]>,
 ) -> Then {
-    if answer.is_some_and(|text| !matches!(status(text), 1 | 5)) {
+    if answer.is_some_and(|text| !matches!(registration(text, "+CEREG:"), Some(1 | 5))) {
         world.network_lost = true;
     }
     modem.joining.end
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_status_is_the_second_field_of_the_answer() {
-        assert_eq!(status(b"+CEREG: 1,5,\"002F\",\"0012BEEF\",7"), 5);
-        assert_eq!(status(b""), 4);
-    }
 }

@@ -832,7 +832,8 @@ fn registration_is_waited_for_within_its_limit() {
                 outcome,
                 Err(BringUpError::NotRegistered {
                     status: 2,
-                    heard: Some(false)
+                    heard: Some(false),
+                    unread: None,
                 })
             ),
             "{outcome:?}"

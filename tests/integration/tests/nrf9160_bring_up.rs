@@ -167,6 +167,18 @@ fn without_coverage_the_status_is_told() {
     }
 }
 
+/// It may well be registered.
+#[test]
+fn what_cannot_be_read_of_the_registration_is_told() {
+    virtually(async || {
+        let world = World::new(options(Nrf9160Profile::V3_1));
+        answering(&world, "AT+CEREG?", &["+CEREG: 1,400\r\n\r\nOK"]);
+        let config = CONFIG.registration(Duration::from_secs(30));
+        let error = up(&world, config).await.unwrap_err().to_string();
+        assert!(error.contains("\"+CEREG: 1,400\""), "{error}");
+    });
+}
+
 /// Off the network (sheet 2), and where it is not there already.
 #[test]
 fn an_apn_is_set_once() {

@@ -1,9 +1,10 @@
 //! u-blox cellular modules in every dialect of the simulator: bring-up, credentials, connections, data.
 
 use embassy_time::{Duration, Instant, Timer};
-use sectag::{Ensured, Kind, Proof};
+use sectag::{BringUpError, Cause, Ensured, Kind, Proof};
 use sectag_integration_tests::simulated::virtually;
 use sectag_integration_tests::ublox::{World, awkward, connect, provision, round_trip};
+use sectag_simulator::Reaction;
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::echo;
 
@@ -71,6 +72,42 @@ fn a_module_that_answers_between_two_milliseconds_is_given_its_time() {
                     assert!(took < Duration::from_secs(2), "{model}: {took:?}");
                 })
                 .await;
+        });
+    }
+}
+
+/// A firmware whose answers about the registration nobody can read may well be registered: the error shows them.
+#[test]
+fn what_cannot_be_read_of_the_registration_is_told() {
+    for (lte, gprs, told) in [
+        ("+CEREG: 0,400", "+CGREG: 0,4", "\"+CEREG: 0,400\""),
+        ("+CEREG: 2", "+CGREG: 0,2", "\"+CEREG: 2\""),
+        ("+CEREG: 0,0", "+CGREG: home", "\"+CGREG: home\""),
+        ("+CEREG: 0,7", "+CGREG: 0,0", "status 7: unknown"),
+    ] {
+        virtually(async || {
+            let world = World::of("sara-r5", |_| {});
+            let answers = [("AT+CEREG?", lte), ("AT+CGREG?", gprs)];
+            world.modem.set_script(Box::new(move |line| {
+                let answer = answers
+                    .into_iter()
+                    .find(|(query, _)| line.starts_with(query.as_bytes()));
+                answer.map_or(Reaction::Normal, |(_, answer)| {
+                    Reaction::Reply(format!("\r\n{answer}\r\n\r\nOK\r\n").into_bytes())
+                })
+            }));
+            let up = world.attach(async |bench| bench.control.wait_up().await);
+            let error = up.await.unwrap_err();
+            assert!(
+                matches!(error, BringUpError::NotRegistered { .. }),
+                "{error:?}"
+            );
+            let text = error.to_string();
+            assert!(text.contains(told), "{text}");
+            // Of no modem that is not read it is said that it hears no cell.
+            let is_unread = told.starts_with('"');
+            let is_noise = error.causes().eq([Cause::LineFault]);
+            assert_eq!(is_noise, is_unread, "{text}");
         });
     }
 }

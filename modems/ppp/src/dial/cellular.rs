@@ -3,12 +3,11 @@
 use embassy_time::{Duration, Instant, Timer};
 use embedded_io_async::{Read, Write};
 use sectag::at::{InvalidInput, Text};
-use sectag::cellular::{Sim, SimEntry, SimNext};
+use sectag::cellular::{Registering, Sim, SimEntry, SimNext};
 use sectag::{AtError, BringUpError, Code, Secret};
 
 use super::dialogue::{Dialogue, Said};
 use super::failure::{at, has_none, no_carrier};
-use super::status::registered;
 
 const SHORT: Duration = Duration::from_secs(5);
 /// The time limit of an attach; the network decides how long it takes.
@@ -255,13 +254,14 @@ async fn register<R: Read, W: Write>(
     limit: Duration,
 ) -> Result<(), BringUpError> {
     let deadline = Instant::now() + limit;
+    let mut registering = Registering::NEW;
     loop {
-        let mut status = 0;
-        for query in ["AT+CEREG?", "AT+CGREG?"] {
+        for (query, prefix) in [("AT+CEREG?", "+CEREG:"), ("AT+CGREG?", "+CGREG:")] {
+            let mut status = registering.told(None, prefix);
             let parts = [query];
             let answered = line.command(&parts, SHORT, |text| {
-                if let Some(found) = registered(text) {
-                    status = found;
+                if text.starts_with(prefix) {
+                    status = registering.told(Some(text.as_bytes()), prefix);
                 }
             });
             match answered.await {
@@ -274,10 +274,7 @@ async fn register<R: Read, W: Write>(
             }
         }
         if Instant::now() >= deadline {
-            return Err(BringUpError::NotRegistered {
-                status,
-                heard: None,
-            });
+            return Err(registering.failure(None));
         }
         Timer::after_secs(2).await;
     }

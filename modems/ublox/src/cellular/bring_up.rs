@@ -1,7 +1,7 @@
 //! Bring-up from the first answer to a registered module (sheet B.1.2, B.1.3).
 
 use sectag::at::{Fields, answer};
-use sectag::cellular::{SimNext, registration};
+use sectag::cellular::{Registering, SimNext};
 use sectag::modem::{Modem, Then, World, ask, decide, either_way};
 use sectag::{AtError, BringUpError};
 
@@ -64,8 +64,7 @@ pub(crate) struct BringUp {
     /// The model that the answer before named.
     before: Named,
     looks: u8,
-    /// `<stat>` of `+CEREG`.
-    lte: u8,
+    registering: Registering,
 }
 
 impl BringUp {
@@ -75,7 +74,7 @@ impl BringUp {
         found: Named::Nothing,
         before: Named::Nothing,
         looks: 0,
-        lte: 4,
+        registering: Registering::NEW,
     };
 }
 
@@ -325,29 +324,20 @@ impl UbloxCellular {
 
     fn registered_on_lte(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         // A model without LTE refuses this query.
-        self.bringing_up.lte = text
-            .and_then(|text| registration(text, "+CEREG:"))
-            .unwrap_or(4);
-        world.registration_is(self.bringing_up.lte);
-        self.has_network(self.bringing_up.lte)
+        let stat = self.bringing_up.registering.told(text, "+CEREG:");
+        world.registration_is(stat);
+        self.has_network(stat)
     }
 
     fn registered_on_gprs(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
-        let stat = text
-            .and_then(|text| registration(text, "+CGREG:"))
-            .unwrap_or(4);
+        let stat = self.bringing_up.registering.told(text, "+CGREG:");
         world.registration_is(stat);
         match self.has_network(stat) {
             Then::Next if self.waited(world) < self.config.registration => {
                 world.pause = 1000;
                 Then::To(script::REGISTRATION)
             }
-            then => {
-                if matches!(self.bringing_up.lte, 0 | 4) {
-                    self.bringing_up.lte = stat;
-                }
-                then
-            }
+            then => then,
         }
     }
 
@@ -364,10 +354,8 @@ impl UbloxCellular {
     /// for not known or not detectable.
     fn not_registered(&mut self, world: &mut World<'_>, text: Option<&[u8]>) -> Then {
         let strength = text.and_then(|text| Fields::new(answer(text, "+CSQ:")?).int());
-        world.fail(BringUpError::NotRegistered {
-            status: self.bringing_up.lte,
-            heard: strength.map(|rssi| rssi <= 31),
-        })
+        let heard = strength.map(|rssi| rssi <= 31);
+        world.fail(self.bringing_up.registering.failure(heard))
     }
 
     /// Returns the model's row of the table, or the row for unknown models.

@@ -8,7 +8,8 @@ use sectag_ppp::net::RunError;
 use sectag_ppp::{Ended, Login};
 use sectag_simulator::time::block_on_virtual;
 use sectag_simulator::{
-    DialTrouble, Lost, PppAsks, PppFarEnd, PppScript, Sim, Simulator, UbloxOptions, UbloxProfile,
+    DialTrouble, Lost, PppAsks, PppFarEnd, PppScript, Reaction, Sim, Simulator, UbloxOptions,
+    UbloxProfile,
 };
 
 use crate::module::{Rx, Tx, above};
@@ -64,6 +65,21 @@ fn every_model_is_dialled_and_lexi_is_refused_by_name() {
             }
         });
     }
+}
+
+#[test]
+fn what_cannot_be_read_of_the_registration_is_told() {
+    block_on_virtual(async {
+        let modem = module(UbloxProfile::SARA_R5, PppScript::default());
+        modem.set_script(Box::new(|line| match line {
+            b"AT+CEREG?" => Reaction::Reply(b"\r\n+CEREG: 0,400\r\n\r\nOK\r\n".to_vec()),
+            b"AT+CGREG?" => Reaction::Reply(b"\r\n+CGREG: 0,0\r\n\r\nOK\r\n".to_vec()),
+            _ => Reaction::Normal,
+        }));
+        let ended = above(&modem, Login::NONE, plainly, looks_up).await;
+        let error = ended.unwrap_err().to_string();
+        assert!(error.contains("\"+CEREG: 0,400\""), "{error}");
+    });
 }
 
 #[test]
