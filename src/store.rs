@@ -7,7 +7,7 @@ use core::task::Poll;
 use crate::control::Control;
 use crate::credentials::{
     Comparison, CredentialSet, Credentials, Digest, Ensured, Expiry, Hasher, Kind, Prepared, Proof,
-    ProvisionRecord, RotateError, SetError, Source, Stored, inspect, judge,
+    ProvisionRecord, RotateError, SetError, Source, Stored, admit, fits, inspect,
 };
 use crate::engine::{At, Shared};
 use crate::error::{BringUpError, CredentialError};
@@ -46,7 +46,7 @@ impl<M: Credentials> Control<'_, M> {
         let (mut content, key) = prepare::<M, S>(kind, &mut content).await?;
         let (at, _turn) = self.exclusive().await?;
         refuse_unusable_key(&at, kind, key)?;
-        M::store(&at, tag, kind, &mut content).await
+        send(&at, tag, kind, &mut content).await
     }
 
     /// Stores `content` as [`store`](Self::store) does, without the check whether this modem can use it: a leaf as CA, a
@@ -63,7 +63,7 @@ impl<M: Credentials> Control<'_, M> {
         let material = inspect(&mut content).await?;
         let mut content = Prepared::<M, S>::new(&mut content, &material);
         let (at, _turn) = self.exclusive().await?;
-        M::store(&at, tag, kind, &mut content).await
+        send(&at, tag, kind, &mut content).await
     }
 
     /// Stores `content` in a single pass, without inspecting or converting it: for formats that sectag does not know, and
@@ -78,7 +78,7 @@ impl<M: Credentials> Control<'_, M> {
         mut content: S,
     ) -> Result<(), CredentialError<S::Error>> {
         let (at, _turn) = self.exclusive().await?;
-        M::store(&at, tag, kind, &mut content).await
+        send(&at, tag, kind, &mut content).await
     }
 
     /// Ensures that the modem has `content` under `tag`: uploads it, unless there is [proof](Proof) that the modem has it
@@ -99,7 +99,7 @@ impl<M: Credentials> Control<'_, M> {
             return Ok(Ensured::AlreadyThere(M::PROOF));
         }
         refuse_unusable_key(&at, kind, key)?;
-        M::store(&at, tag, kind, &mut content).await?;
+        send(&at, tag, kind, &mut content).await?;
         Ok(Ensured::Stored)
     }
 
@@ -130,7 +130,7 @@ impl<M: Credentials> Control<'_, M> {
         if !record.note(tag, kind, None).await {
             return Err(CredentialError::RecordNotWritten);
         }
-        M::store(&at, tag, kind, &mut content).await?;
+        send(&at, tag, kind, &mut content).await?;
         // If this is not written, the next start uploads the credential once more.
         record.note(tag, kind, Some(digest)).await;
         Ok(Ensured::Stored)
@@ -441,8 +441,38 @@ async fn prepare<M: Credentials, S: Source>(
     content: &mut S,
 ) -> Result<(Prepared<'_, M, S>, KeyType), CredentialError<S::Error>> {
     let material = inspect(content).await?;
-    judge(kind, &material, &M::ACCEPTS).map_err(CredentialError::Misplaced)?;
+    admit(kind, &material, content.len(), &M::ACCEPTS)?;
     Ok((Prepared::new(content, &material), material.content.key()))
+}
+
+/// A source whose length is the one that was checked, whatever it says later.
+struct Announced<'a, S> {
+    content: &'a mut S,
+    len: usize,
+}
+
+impl<S: Source> Source for Announced<'_, S> {
+    type Error = S::Error;
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    async fn read_at(&mut self, offset: usize, buf: &mut [u8]) -> Result<usize, S::Error> {
+        self.content.read_at(offset, buf).await
+    }
+}
+
+/// Stores `content`, which is in the form that the modem takes, if its length is one that it takes.
+async fn send<M: Credentials, S: Source>(
+    at: &At<'_, M>,
+    tag: Tag,
+    kind: Kind,
+    content: &mut S,
+) -> Result<(), CredentialError<S::Error>> {
+    let len = content.len();
+    fits(len, &M::ACCEPTS)?;
+    M::store(at, tag, kind, &mut Announced { content, len }).await
 }
 
 /// Refuses a key of a type that the modem's TLS cannot use.

@@ -128,6 +128,7 @@ const ANY: Accepts = Accepts {
     container: None,
     roots: u16::MAX,
     chain: u16::MAX,
+    len: usize::MAX,
     self_signed_root: false,
 };
 

@@ -19,6 +19,7 @@ const LINK: Accepts = Accepts {
     container: None,
     roots: u16::MAX,
     chain: 1,
+    len: usize::MAX,
     self_signed_root: false,
 };
 

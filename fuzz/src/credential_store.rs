@@ -75,6 +75,7 @@ impl<const DER: bool> Credentials for CredentialStore<DER> {
         container: Some(if DER { Container::Der } else { Container::Pem }),
         roots: u16::MAX,
         chain: u16::MAX,
+        len: usize::MAX,
         self_signed_root: false,
     };
 

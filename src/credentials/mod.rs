@@ -13,7 +13,7 @@ mod stored;
 pub use digest::{Digest, Hasher};
 pub use expiry::Expiry;
 pub use md5::Md5;
-pub(crate) use prepare::{Prepared, inspect, judge};
+pub(crate) use prepare::{Prepared, admit, fits, inspect};
 pub use proof::{Comparison, Ensured, Proof, ProvisionRecord};
 pub use role::Credentials;
 pub use set::{CredentialSet, RotateError, SetError};

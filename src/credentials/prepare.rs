@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::role::Credentials;
 use super::{Accepts, Kind, Source, copy};
+use crate::at::InvalidInput;
 use crate::error::CredentialError;
 use crate::inspect::{
     Blocks, Container, Content, Decoder, Inspector, Material, Misplaced, Part, check, encode,
@@ -40,7 +41,7 @@ pub(crate) async fn inspect<S: Source>(
 }
 
 /// Checks whether `material` can be the `kind` of a set, in a modem that accepts `accepts`.
-pub(crate) fn judge(kind: Kind, material: &Material, accepts: &Accepts) -> Result<(), Misplaced> {
+fn judge(kind: Kind, material: &Material, accepts: &Accepts) -> Result<(), Misplaced> {
     let allowed = match kind {
         Kind::Ca => accepts.roots,
         _ => accepts.chain,
@@ -53,6 +54,38 @@ pub(crate) fn judge(kind: Kind, material: &Material, accepts: &Accepts) -> Resul
             Err(Misplaced::NotRoot)
         }
         _ => Ok(()),
+    }
+}
+
+/// Checks whether a source of `len` bytes that was inspected as `material` is a `kind` that such a modem takes.
+pub(crate) fn admit<E>(
+    kind: Kind,
+    material: &Material,
+    len: usize,
+    accepts: &Accepts,
+) -> Result<(), CredentialError<E>> {
+    judge(kind, material, accepts).map_err(CredentialError::Misplaced)?;
+    fits(converted_len(accepts.container, material, len), accepts)
+}
+
+/// Checks the length of a credential in the form that the modem takes.
+pub(crate) fn fits<E>(len: usize, accepts: &Accepts) -> Result<(), CredentialError<E>> {
+    let limit = accepts.len;
+    match len {
+        0 => Err(CredentialError::InvalidInput(InvalidInput::Empty)),
+        len if len > limit => Err(CredentialError::InvalidInput(InvalidInput::TooLong {
+            limit,
+        })),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the length of a source of `len` bytes once it is in the form that the modem takes.
+fn converted_len(takes: Option<Container>, material: &Material, len: usize) -> usize {
+    match (material.container, takes) {
+        (Container::Der, None | Some(Container::Der)) => len,
+        (Container::Pem, Some(Container::Der)) => material.der_len as usize,
+        _ => material.pem_len as usize,
     }
 }
 
@@ -91,16 +124,12 @@ impl<'a, M: Takes, S: Source> Prepared<'a, M, S> {
     /// Makes the converted source of one that was inspected as `material`.
     pub(crate) fn new(source: &'a mut S, material: &Material) -> Self {
         let keeps = matches!(M::CONTAINER, None | Some(Container::Der));
-        let (len, form) = match material.container {
-            Container::Der if keeps => (source.len(), Form::AsIs),
-            Container::Pem if Self::TO_DER => {
-                (material.der_len as usize, Form::ToDer(ToDer::new()))
-            }
-            _ => {
-                let pem = ToPem::new(material);
-                (material.pem_len as usize, Form::ToPem(pem))
-            }
+        let form = match material.container {
+            Container::Der if keeps => Form::AsIs,
+            Container::Pem if Self::TO_DER => Form::ToDer(ToDer::new()),
+            _ => Form::ToPem(ToPem::new(material)),
         };
+        let len = converted_len(M::CONTAINER, material, source.len());
         Self {
             source,
             len,

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::prepare::{inspect, judge};
+use super::prepare::{admit, inspect};
 use super::{Accepts, Kind, Source};
 use crate::error::CredentialError;
 use crate::inspect::{Material, check_pair};
@@ -100,8 +100,8 @@ impl<S: Source> CredentialSet<S> {
             let failed = |error| SetError { kind, error };
             let Some(source) = part else { continue };
             let material = inspect(source).await.map_err(failed)?;
+            admit(kind, &material, source.len(), accepts).map_err(failed)?;
             let misplaced = |reason| failed(CredentialError::Misplaced(reason));
-            judge(kind, &material, accepts).map_err(misplaced)?;
             match (kind, &certificate) {
                 (Kind::ClientCertificate, _) => certificate = Some(material),
                 (Kind::PrivateKey, Some(certificate)) => {

@@ -48,6 +48,8 @@ pub struct Accepts {
     pub roots: u16,
     /// The most certificates in one client certificate credential.
     pub chain: u16,
+    /// The most bytes of one credential in the form that the modem takes; where firmwares differ, of those that take most.
+    pub len: usize,
     /// Whether the modem trusts a chain only if it ends in a CA that signed itself: an intermediate or a cross-signed root
     /// is then refused.
     pub self_signed_root: bool,

@@ -130,6 +130,8 @@ fn all() -> Vec<Trial> {
         provision {
             of_eight_modems_the_one_that_is_full_is_named_and_the_others_are_done_once,
             a_manifest_is_read_to_its_end_before_a_modem_is_touched,
+            a_file_that_is_too_long_for_the_modem_is_named_before_a_port_is_opened,
+            a_port_with_two_names_has_one_user_at_a_time,
         }
         manners {
             an_interrupt_lets_an_upload_end_and_says_what_is_left,

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use sectag_simulator::{Options, Sim};
+use sectag_test_support::pki::Pki;
 
-use crate::process::{Ended, credentials, run};
+use crate::process::{self, Ended, credentials, run};
 use crate::surroundings::Modem;
 
 pub(crate) fn of_eight_modems_the_one_that_is_full_is_named_and_the_others_are_done_once() {
@@ -46,7 +47,9 @@ pub(crate) fn of_eight_modems_the_one_that_is_full_is_named_and_the_others_are_d
     };
     let full = line(&modems[6]);
     assert!(
-        full.starts_with("FAIL") && full.contains("bytes are needed"),
+        full.starts_with("FAIL")
+            && full.contains(&format!("{}: storing the", pki.file("client.key")))
+            && full.contains("bytes are needed"),
         "{full}"
     );
     // It stores without a SIM: a factory has none.
@@ -97,12 +100,9 @@ pub(crate) fn of_eight_modems_the_one_that_is_full_is_named_and_the_others_are_d
 pub(crate) fn a_manifest_is_read_to_its_end_before_a_modem_is_touched() {
     let pki = credentials();
     let path = pki.file("manifest.csv");
-    let other = sectag_test_support::pki::Pki::new().ca_pem();
+    let other = Pki::new().ca_pem();
     std::fs::write(pki.file("other.pem"), other).unwrap();
-    let stranger = sectag_test_support::pki::Pki::new()
-        .client()
-        .key_pem
-        .clone();
+    let stranger = Pki::new().client().key_pem.clone();
     std::fs::write(pki.file("stranger.key"), stranger).unwrap();
     for (manifest, error) in [
         ("", "nothing is in it"),
@@ -162,4 +162,48 @@ pub(crate) fn a_manifest_is_read_to_its_end_before_a_modem_is_touched() {
             .is_some_and(|line| line.starts_with("line,port,imei"))
     );
     assert!(lines.next().is_some_and(|line| line.starts_with("2,x,")));
+}
+
+/// Where it is said which modems they are; elsewhere it is told once that is known.
+pub(crate) fn a_file_that_is_too_long_for_the_modem_is_named_before_a_port_is_opened() {
+    let pki = credentials();
+    let names = (0..400).map(|number| format!("device-{number}.example.sectag.test"));
+    let long = pki.file("long.pem");
+    std::fs::write(&long, Pki::shared().issue_server(names).cert_pem).unwrap();
+    let path = pki.file("manifest.csv");
+    std::fs::write(&path, "port,tag,cert\n/nowhere,7,long.pem\n").unwrap();
+    for (modem, limit) in [
+        ("ublox-cellular", "8192 bytes"),
+        ("ublox-shortrange", "8192 bytes"),
+        ("nrf9160", "4055 bytes"),
+    ] {
+        let ended = run(&["provision", "--modem", modem, &path]).expect(1);
+        for said in ["line 2", &long, limit] {
+            assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);
+        }
+        assert_eq!(ended.stdout, "", "{modem}");
+    }
+    let unknown = run(&["provision", &path]).expect(1);
+    assert!(!unknown.stderr.contains(&long), "{}", unknown.stderr);
+}
+
+/// One after the other, or they would talk at once.
+pub(crate) fn a_port_with_two_names_has_one_user_at_a_time() {
+    let modem = process::Modem::start(&["--turnaround-ms", "5"]);
+    let pki = credentials();
+    let mut manifest = String::from("port,tag,ca\n");
+    for (tag, name) in ["one", "other"].into_iter().enumerate() {
+        let link = pki.file(name);
+        std::os::unix::fs::symlink(modem.link(), &link).unwrap();
+        writeln!(manifest, "{link},{},ca.pem", tag + 7).unwrap();
+    }
+    let path = pki.file("manifest.csv");
+    std::fs::write(&path, manifest).unwrap();
+    let done = run(&["provision", "--modem", "bg96", &path]).expect(0);
+    assert_eq!(
+        done.stdout.matches("ca stored").count(),
+        2,
+        "{}",
+        done.stdout
+    );
 }

@@ -25,6 +25,7 @@ impl<O: Options> Credentials for Bg96<O> {
         // so it is not limited.
         roots: 1,
         chain: u16::MAX,
+        len: MAX_LEN,
         self_signed_root: false,
     };
 

@@ -2,12 +2,12 @@
 //! report. How files are kept is described in [`files`](crate::files).
 
 use embassy_time::{Duration, with_timeout};
-use sectag::at::{Fields, InvalidInput, answer};
+use sectag::at::{Fields, answer};
 use sectag::{At, AtError, Code, CredentialError, Source, Upload};
 use zeroize::Zeroizing;
 
 use crate::file_system::{
-    CHUNK, File, FileEnd, FileUpload, FreeSpace, MAX_LEN, check, clean_up, delete, entries,
+    CHUNK, File, FileEnd, FileUpload, FreeSpace, check, clean_up, delete, entries,
 };
 use crate::files::MARKERS;
 use crate::keys::hex;
@@ -25,14 +25,6 @@ pub(crate) async fn store<O: Options, S: Source>(
 ) -> Result<(), CredentialError<S::Error>> {
     check(file)?;
     let len = content.len();
-    if len == 0 {
-        return Err(CredentialError::InvalidInput(InvalidInput::Empty));
-    }
-    if len > MAX_LEN {
-        return Err(CredentialError::InvalidInput(InvalidInput::TooLong {
-            limit: MAX_LEN,
-        }));
-    }
     let mut others = None;
     let result = write(at, file, content, &mut others).await;
     let Err(error) = result else {

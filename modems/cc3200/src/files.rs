@@ -2,7 +2,6 @@
 
 use core::fmt::Write;
 
-use sectag::at::InvalidInput;
 use sectag::inspect::Container;
 use sectag::{Accepts, CredentialError, Kind, Source, Tag};
 
@@ -19,6 +18,7 @@ pub(crate) const ACCEPTS: Accepts = Accepts {
     // A socket has one root.
     roots: 1,
     chain: 1,
+    len: MAX_LEN,
     // Another is answered -688 by a connect (sheet 4.5).
     self_signed_root: true,
 };
@@ -49,17 +49,6 @@ const fn word(kind: Kind) -> &'static str {
         Kind::Ca => "ca",
         Kind::ClientCertificate => "cert",
         _ => "key",
-    }
-}
-
-/// Returns the length of a credential's content, or an error if it is empty or too long.
-pub(crate) fn len_of<S: Source>(content: &mut S) -> Result<usize, CredentialError<S::Error>> {
-    match content.len() {
-        0 => Err(CredentialError::InvalidInput(InvalidInput::Empty)),
-        len if len > MAX_LEN => Err(CredentialError::InvalidInput(InvalidInput::TooLong {
-            limit: MAX_LEN,
-        })),
-        len => Ok(len),
     }
 }
 

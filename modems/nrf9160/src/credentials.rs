@@ -457,6 +457,7 @@ impl<F: Family> Credentials for Nrf9160<F> {
         // The number of roots is UNCONFIRMED, so it is not limited.
         roots: u16::MAX,
         chain: u16::MAX,
+        len: LINE_LIMIT,
         self_signed_root: false,
     };
     const PROOF: Proof = Proof::Digest;
@@ -478,14 +479,10 @@ impl<F: Family> Credentials for Nrf9160<F> {
         } else {
             LINE_LIMIT
         };
-        match content.len() {
-            0 => return Err(CredentialError::InvalidInput(InvalidInput::Empty)),
-            len if len > limit => {
-                return Err(CredentialError::InvalidInput(InvalidInput::TooLong {
-                    limit,
-                }));
-            }
-            _ => {}
+        if content.len() > limit {
+            return Err(CredentialError::InvalidInput(InvalidInput::TooLong {
+                limit,
+            }));
         }
         let _exclusive = at.exclusive().await;
         offline(at).await?;

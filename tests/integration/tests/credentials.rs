@@ -11,6 +11,7 @@ use std::task::Poll;
 use embassy_futures::join::join5;
 use embassy_futures::select::{Either, select};
 use embassy_time::{Duration, Timer, with_timeout};
+use sectag::at::InvalidInput;
 use sectag::inspect::{KeyType, Misplaced, Unsuitable};
 use sectag::modem::Credentials;
 use sectag::{
@@ -158,6 +159,12 @@ fn each_mistake_has_its_own_words_and_nothing_is_sent() {
             Kind::PrivateKey,
             format!("{}{}", client.key_pem, client.cert_pem),
             unsuitable(Unsuitable::Mixed),
+        ),
+        (
+            Kind::ClientCertificate,
+            pki.issue_server((0..1200).map(|n| format!("device-{n}.sectag.test")))
+                .cert_pem,
+            CredentialError::InvalidInput(InvalidInput::TooLong { limit: 32 * 1024 }),
         ),
     ];
     virtually(async || {

@@ -18,10 +18,29 @@ pub(super) struct Entry {
     /// Where it stands in the manifest.
     pub(super) line: usize,
     /// At least one of the two is there.
-    pub(super) port: Option<PortName>,
+    pub(super) port: Option<Place>,
     pub(super) imei: Option<String>,
     pub(super) tag: Tag,
     pub(super) files: Vec<CredentialFile>,
+}
+
+/// Where a modem is.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) port: PortName,
+    /// The name of the device, which is the same for all links to it.
+    pub(super) device: String,
+}
+
+impl Place {
+    pub(super) fn new(port: PortName) -> Self {
+        let real = match &port {
+            PortName::Serial(device) => std::fs::canonicalize(device).ok(),
+            PortName::Tcp(_) => None,
+        };
+        let device = real.map_or_else(|| port.to_string(), |real| real.display().to_string());
+        Self { port, device }
+    }
 }
 
 const COLUMNS: &str = "port, imei, tag, ca, cert, key";
@@ -90,7 +109,7 @@ pub(super) async fn read(path: &Path, modem: Choice) -> Result<Vec<Entry>, Failu
             line: *line,
             port: match field("port").map(str::parse) {
                 None => None,
-                Some(Ok(port)) => Some(port),
+                Some(Ok(port)) => Some(Place::new(port)),
                 Some(Err(reason)) => return Err(wrong(&format!("port: {reason}"))),
             },
             imei: match field("imei") {
@@ -165,7 +184,7 @@ async fn strangers(entries: &[Entry]) -> Result<(), Failure> {
 
 /// Returns the names of the modem that a line is for.
 fn modems(entry: &Entry) -> impl Iterator<Item = String> {
-    let port = entry.port.as_ref().map(same_port);
+    let port = entry.port.as_ref().map(|place| place.device.clone());
     let imei = entry.imei.as_ref().map(|imei| format!("IMEI {imei}"));
     port.into_iter().chain(imei)
 }
@@ -190,13 +209,4 @@ pub(super) fn contradictions(entries: &[Entry]) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// A name that is the same for all links to a device.
-fn same_port(port: &PortName) -> String {
-    let real = match port {
-        PortName::Serial(device) => std::fs::canonicalize(device).ok(),
-        PortName::Tcp(_) => None,
-    };
-    real.map_or_else(|| port.to_string(), |real| real.display().to_string())
 }

@@ -18,7 +18,7 @@ use sectag::modem::Full;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use self::manifest::Entry;
+use self::manifest::{Entry, Place};
 use self::outcome::{Outcome, Part};
 use self::reports::Reports;
 use crate::args::{ModemArgs, PortName, Provision};
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: &Provision, report: &Report) -> Result<(), Failure
     let args = Rc::new(args.clone());
     let free = Rc::new(Semaphore::new(usize::from(args.jobs)));
     let mut running = JoinSet::new();
-    // A port has one user at a time: its lines come one after the other.
+    // A port has one user at a time, by whatever name: its lines come one after the other.
     let mut by_port: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     for entry in &mut entries {
         let known = entry.imei.as_ref().and_then(|imei| ports.get(imei));
@@ -60,9 +60,9 @@ pub(crate) async fn run(args: &Provision, report: &Report) -> Result<(), Failure
     // A modem that one line names by its port and another by its IMEI is one only now.
     manifest::contradictions(&entries)?;
     for entry in entries {
-        let port = entry.port.as_ref().map(PortName::to_string);
+        let device = entry.port.as_ref().map(|place| place.device.clone());
         by_port
-            .entry(port.unwrap_or_default())
+            .entry(device.unwrap_or_default())
             .or_default()
             .push(entry);
     }
@@ -133,7 +133,7 @@ async fn find(
     entries: &[Entry],
     args: &Provision,
     report: &Report,
-) -> Result<BTreeMap<String, PortName>, Failure> {
+) -> Result<BTreeMap<String, Place>, Failure> {
     let mut found = BTreeMap::new();
     if entries.iter().all(|entry| entry.port.is_some()) {
         return Ok(found);
@@ -152,7 +152,7 @@ async fn find(
     }
     while let Some(asked) = asking.join_next().await {
         if let Ok(Some((imei, name))) = asked {
-            found.insert(imei, name);
+            found.insert(imei, Place::new(name));
         }
     }
     Ok(found)
@@ -166,7 +166,7 @@ async fn line(entry: Entry, args: &Provision, report: &Report) -> Outcome {
         port: entry
             .port
             .as_ref()
-            .map(PortName::to_string)
+            .map(|place| place.port.to_string())
             .unwrap_or_default(),
         imei: entry.imei.clone().unwrap_or_default(),
         tag: entry.tag.0,
@@ -177,7 +177,7 @@ async fn line(entry: Entry, args: &Provision, report: &Report) -> Outcome {
     for file in &entry.files {
         *outcome.part(file.kind) = Part::Open;
     }
-    let Some(port) = &entry.port else {
+    let Some(Place { port, .. }) = &entry.port else {
         outcome.failure = Some(
             Failure::new(format!(
                 "no port of this computer has the modem {}",
@@ -272,7 +272,9 @@ impl Store<'_> {
             let ensured = control
                 .ensure(entry.tag, kind, content)
                 .await
-                .map_err(|error| hints::credential(&format!("storing the {kind}"), &error))?;
+                .map_err(|error| {
+                    hints::credential(&format!("{}: storing the {kind}", file.path()), &error)
+                })?;
             *outcome.part(kind) = match ensured {
                 Ensured::Stored => Part::Stored,
                 Ensured::AlreadyThere(_) => Part::Proved,

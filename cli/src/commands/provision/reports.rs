@@ -34,6 +34,10 @@ impl Reports {
         inputs.push(manifest.strip_prefix('@').unwrap_or(manifest));
         inputs.sort_unstable();
         inputs.dedup();
+        let inputs: Vec<(PathBuf, &str)> = inputs
+            .into_iter()
+            .filter_map(|input| Some((std::fs::canonicalize(input).ok()?, input)))
+            .collect();
         let reports = Self {
             paths: args.report.clone(),
             all: Vec::new(),
@@ -41,7 +45,9 @@ impl Reports {
             next: Instant::now(),
         };
         for path in reports.files() {
-            if let Some(input) = inputs.iter().find(|input| is_same(path, Path::new(input))) {
+            let real = std::fs::canonicalize(path).ok();
+            let same = |(input, _): &&(PathBuf, _)| real.as_ref() == Some(input);
+            if let Some((_, input)) = inputs.iter().find(same) {
                 return Err(
                     failed(path, &format!("it is {input}, which this command reads"))
                         .hint("give another name"),
@@ -128,13 +134,6 @@ impl Drop for Reports {
 
 fn failed(path: &Path, why: &dyn std::fmt::Display) -> Failure {
     Failure::new(format!("--report {}: {why}", path.display()))
-}
-
-fn is_same(one: &Path, other: &Path) -> bool {
-    match (std::fs::canonicalize(one), std::fs::canonicalize(other)) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => false,
-    }
 }
 
 /// Whether a file that is there is one that this command wrote; an empty one is nobody's.

@@ -269,7 +269,7 @@ impl Credentials for Cc32xx {
         kind: Kind,
         content: &mut S,
     ) -> Result<(), CredentialError<S::Error>> {
-        let len = files::len_of(content)?;
+        let len = content.len();
         // An upload whose future was dropped has left its file open.
         at.clean_up().await?;
         let _exclusive = at.exclusive().await;

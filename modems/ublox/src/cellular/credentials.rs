@@ -6,7 +6,7 @@
 use core::convert::Infallible;
 
 use embassy_time::{Duration, with_timeout};
-use sectag::at::{Fields, InvalidInput, at_command, decimal};
+use sectag::at::{Fields, at_command, decimal};
 use sectag::clock::DateTime;
 use sectag::inspect::{Container, Decoder};
 use sectag::modem::{Credentials, Then, World, ask, decide};
@@ -286,6 +286,7 @@ impl Credentials for UbloxCellular {
         // No source says whether one name can hold more than one certificate.
         roots: 1,
         chain: 1,
+        len: MAX_LEN,
         self_signed_root: false,
     };
     const PROOF: Proof = Proof::Md5;
@@ -296,16 +297,6 @@ impl Credentials for UbloxCellular {
         kind: Kind,
         content: &mut S,
     ) -> Result<(), CredentialError<S::Error>> {
-        match content.len() {
-            0 => return Err(CredentialError::InvalidInput(InvalidInput::Empty)),
-            1..=MAX_LEN => {}
-            _ => {
-                let limit = MAX_LEN;
-                return Err(CredentialError::InvalidInput(InvalidInput::TooLong {
-                    limit,
-                }));
-            }
-        }
         let (of, name) = (number(kind), name_of(tag, kind));
         clean_up(at).await?;
         let wanted = md5_of(content).await?;

@@ -8,7 +8,7 @@
 use core::convert::Infallible;
 
 use embassy_time::{Duration, with_timeout};
-use sectag::at::{AtatCmd, CommandLine, Done, Fields, InvalidInput, answer};
+use sectag::at::{AtatCmd, CommandLine, Done, Fields, answer};
 use sectag::inspect::Container;
 use sectag::modem::{Credentials, Out};
 use sectag::{
@@ -229,6 +229,7 @@ impl Credentials for ShortRange {
         container: Some(Container::Der),
         roots: 1,
         chain: 1,
+        len: LIMIT,
         self_signed_root: false,
     };
     const PROOF: Proof = Proof::Md5;
@@ -242,15 +243,6 @@ impl Credentials for ShortRange {
         // Without flow control bytes may be lost, which only shows at the end.
         if !at.modem(|modem| modem.config.flow_control) {
             return Err(CredentialError::Lacks(Feature::FlowControl));
-        }
-        match content.len() {
-            0 => return Err(CredentialError::InvalidInput(InvalidInput::Empty)),
-            len if len > LIMIT => {
-                return Err(CredentialError::InvalidInput(InvalidInput::TooLong {
-                    limit: LIMIT,
-                }));
-            }
-            _ => {}
         }
         // What an interrupted upload has left would be forgotten otherwise: there is room for the name of one.
         if at.modem(|modem| modem.half.is_some()) {
