@@ -10,6 +10,8 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use embassy_time::{Duration, Timer};
+
 use crate::notice_pin::Notice;
 use crate::{After, Reaction};
 
@@ -255,6 +257,15 @@ impl Core {
         self.exchanges.set(self.exchanges.get() + 1);
         self.commands.borrow_mut().push(line.to_vec());
         Self::chosen_by(&self.script, line)
+    }
+
+    /// Records a command as [`record`](Self::record) does, and waits for as long as the modem takes to begin its answer.
+    pub(crate) async fn record_after(&self, turnaround: Duration, line: &[u8]) -> Reaction {
+        let reaction = self.record(line);
+        if turnaround.as_ticks() > 0 {
+            Timer::after(turnaround).await;
+        }
+        reaction
     }
 
     pub(crate) fn set_data_script(&self, script: Script) {

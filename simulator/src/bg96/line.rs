@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
-use embassy_time::{Instant, Timer};
+use embassy_time::Instant;
 
 use super::parser::{self, Fail};
 use super::{Bg96, Power};
@@ -68,10 +68,8 @@ impl Bg96 {
     }
 
     async fn execute_line(self: &Rc<Self>, line: &[u8]) {
-        let reaction = self.core.record(line);
-        if self.options.turnaround.as_ticks() > 0 {
-            Timer::after(self.options.turnaround).await;
-        }
+        let turnaround = self.options.turnaround;
+        let reaction = self.core.record_after(turnaround, line).await;
         if self.options.urc_inside_responses {
             // Sheet 4.5: a `recv` can come between a command and its answer.
             self.flush_urcs();

@@ -420,10 +420,8 @@ impl Nrf9160 {
                 .position(|two| two.eq_ignore_ascii_case(b"AT"));
             line.drain(..at.unwrap_or(0));
         }
-        let reaction = self.core.record(&line);
-        if self.options.turnaround.as_ticks() > 0 {
-            Timer::after(self.options.turnaround).await;
-        }
+        let turnaround = self.options.turnaround;
+        let reaction = self.core.record_after(turnaround, &line).await;
         match reaction {
             Reaction::Normal => {}
             Reaction::Silent => return,

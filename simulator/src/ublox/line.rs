@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use embassy_time::{Duration, Instant, Timer};
+use embassy_time::{Duration, Instant};
 
 use super::{Power, Ublox, dial};
 use crate::Reaction;
@@ -96,10 +96,8 @@ impl Ublox {
     }
 
     pub(super) async fn execute_line(self: &Rc<Self>, line: Vec<u8>) {
-        let reaction = self.core.record(&line);
-        if self.options.turnaround.as_ticks() > 0 {
-            Timer::after(self.options.turnaround).await;
-        }
+        let turnaround = self.options.turnaround;
+        let reaction = self.core.record_after(turnaround, &line).await;
         match reaction {
             Reaction::Normal => {}
             Reaction::Silent => return,

@@ -244,10 +244,8 @@ impl ShortRange {
         if line.is_empty() {
             return;
         }
-        let reaction = self.core.record(&line);
-        if self.options.turnaround.as_ticks() > 0 {
-            Timer::after(self.options.turnaround).await;
-        }
+        let turnaround = self.options.turnaround;
+        let reaction = self.core.record_after(turnaround, &line).await;
         match reaction {
             Reaction::Normal => self.execute(&line),
             Reaction::Silent => {}

@@ -20,6 +20,7 @@ use sectag_integration_tests::ublox::World as UbloxWorld;
 use sectag_integration_tests::unit::Unit;
 use sectag_simulator::{Boot, Failure, Options, Profile, Simulator};
 use sectag_test_support::tls_server::echo;
+use sectag_ublox::cellular::UbloxCellular;
 use tokio::io::{DuplexStream, ReadHalf, WriteHalf};
 
 /// A board with power key and DTR, and with a status pin that is polled where the second field says so.
@@ -422,20 +423,47 @@ fn ublox(name: &str, boot: Boot) -> UbloxWorld {
     world
 }
 
+/// What the firmware does with V_INT.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum VInt {
+    Unwired,
+    Polled,
+    Awaited,
+}
+
+/// Runs an application beside the driver of a u-blox module.
+async fn run_ublox<T>(
+    world: &UbloxWorld,
+    v_int: VInt,
+    application: impl AsyncFnOnce(Bench<UbloxCellular>) -> T,
+) -> T {
+    let modem = &world.modem;
+    let (backend, board) = (
+        world.unit.backend(),
+        Board(modem.clone(), v_int == VInt::Polled),
+    );
+    if v_int == VInt::Awaited {
+        let pins = |runner: Port<'static, _, _>| runner.with_status_pin(modem.status_input());
+        run_on(backend, board, pins, application).await
+    } else {
+        run_on(backend, board, |runner| runner, application).await
+    }
+}
+
 #[test]
 fn a_ublox_module_that_goes_off_is_noticed_at_once() {
     virtually(async || {
         for name in UBLOX {
-            for pin in [true, false] {
+            for v_int in [VInt::Awaited, VInt::Unwired] {
                 let world = ublox(name, Boot::AlreadyOn);
                 let modem = &world.modem;
-                let application = async |bench: Bench<_>| {
+                run_ublox(&world, v_int, async |bench| {
                     let socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
                     // Idle: nothing is asked while the key is held.
                     Timer::after_secs(1).await;
                     goes_off(modem, 3300).await;
                     let (millis, loss) = lost(socket).await;
-                    if !pin {
+                    if v_int == VInt::Unwired {
                         // Only the sign of life tells.
                         assert!(millis > 1000, "{name}: {millis} ms");
                         assert_eq!(loss, Some(Loss::NoAnswer), "{name}");
@@ -449,15 +477,8 @@ fn a_ublox_module_that_goes_off_is_noticed_at_once() {
                     let up = with_timeout(Duration::from_secs(60), bench.control.wait_up());
                     up.await.unwrap().unwrap();
                     echoes(bench).await;
-                };
-                let (backend, board) = (world.unit.backend(), Board(modem.clone(), false));
-                if pin {
-                    let pins =
-                        |runner: Port<'static, _, _>| runner.with_status_pin(modem.status_input());
-                    run_on(backend, board, pins, application).await;
-                } else {
-                    run_on(backend, board, |runner| runner, application).await;
-                }
+                })
+                .await;
             }
         }
     });
@@ -470,9 +491,7 @@ fn a_ublox_module_that_resets_itself_is_brought_up_once() {
         for name in UBLOX {
             let world = ublox(name, Boot::AlreadyOn);
             let modem = &world.modem;
-            let (backend, board) = (world.unit.backend(), Board(modem.clone(), false));
-            let pins = |runner: Port<'static, _, _>| runner.with_status_pin(modem.status_input());
-            run_on(backend, board, pins, async |bench| {
+            run_ublox(&world, VInt::Awaited, async |bench| {
                 let socket = bench.control.connect(HOST, PORT, &TLS).await.unwrap();
                 let ups = world.count("AT+CMEE=1");
                 modem.fail(Failure::Reset);
@@ -491,23 +510,14 @@ fn a_ublox_module_that_resets_itself_is_brought_up_once() {
 fn a_start_of_a_ublox_module_waits_for_the_pin_instead_of_asking_in_vain() {
     virtually(async || {
         for name in UBLOX {
-            let start = async |polled, awaited| {
+            let start = async |v_int| {
                 let world = ublox(name, Boot::Off);
-                let modem = &world.modem;
-                let (backend, board) = (world.unit.backend(), Board(modem.clone(), polled));
                 let start = Instant::now();
-                if awaited {
-                    let pins =
-                        |runner: Port<'static, _, _>| runner.with_status_pin(modem.status_input());
-                    run_on(backend, board, pins, async |bench| up(start, bench).await).await
-                } else {
-                    let application = async |bench| up(start, bench).await;
-                    run_on(backend, board, |runner| runner, application).await
-                }
+                run_ublox(&world, v_int, async |bench| up(start, bench).await).await
             };
-            let none = start(false, false).await;
-            let polled = start(true, false).await;
-            let awaited = start(false, true).await;
+            let none = start(VInt::Unwired).await;
+            let polled = start(VInt::Polled).await;
+            let awaited = start(VInt::Awaited).await;
             println!(
                 "{name}: ms and commands without {none:?}, polled {polled:?}, awaited {awaited:?}"
             );
@@ -531,9 +541,7 @@ fn a_ublox_module_that_is_switched_off_stays_off() {
         for name in UBLOX {
             let world = ublox(name, Boot::AlreadyOn);
             let modem = &world.modem;
-            let (backend, board) = (world.unit.backend(), Board(modem.clone(), false));
-            let pins = |runner: Port<'static, _, _>| runner.with_status_pin(modem.status_input());
-            run_on(backend, board, pins, async |bench| {
+            run_ublox(&world, VInt::Awaited, async |bench| {
                 bench.control.wait_up().await.unwrap();
                 assert_eq!(bench.control.power_off().await, Ok(Shutdown::Confirmed));
                 let bytes = modem.bytes_in();

@@ -144,7 +144,7 @@ fn take_cellular(command: &str, text: &str, status: &mut Status) {
 
 /// Returns the state of an answer `+CEREG: <n>,<stat>...`, or of a notice, whose state is the first
 /// number.
-pub(super) fn registered(text: &str) -> Option<u8> {
+fn registered(text: &str) -> Option<u8> {
     let (_, rest) = text
         .split_once("+CEREG:")
         .or_else(|| text.split_once("+CGREG:"))?;
