@@ -28,9 +28,10 @@ pub struct Board {
 }
 
 impl Board {
-    /// Starts the clock and hands the board out; `None` when that was done before.
+    /// Starts the clock, gives interrupt handlers their stack, and hands the board out; `None` when that was done before.
     pub fn take() -> Option<Self> {
         let mut core = cortex_m::Peripherals::take()?;
+        stack::split();
         #[cfg(feature = "log")]
         logger::install();
         time::start(&mut core.SYST);
