@@ -10,7 +10,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use embassy_time::{Duration, Timer};
+use embassy_time::{Duration, Instant, Timer};
 
 use crate::notice_pin::Notice;
 use crate::{After, Reaction};
@@ -36,6 +36,8 @@ const NOISE: u8 = 0xf8;
 #[derive(Default)]
 pub(crate) struct Core {
     input: RefCell<VecDeque<u8>>,
+    /// The time until which the UART keeps no more than this many unread bytes.
+    short_of_room: Cell<Option<(Instant, usize)>>,
     output: RefCell<VecDeque<u8>>,
     touched: Cell<bool>,
     waker: RefCell<Option<Waker>>,
@@ -126,6 +128,13 @@ impl Core {
         self.input.borrow_mut().truncate(count);
     }
 
+    /// Drops the bytes that the host has sent and sends until `end`, except for the next `count`. What arrives later is kept, however
+    /// late the modem's own task runs on a busy computer.
+    pub(crate) fn keep_input_until(&self, end: Instant, count: usize) {
+        self.keep_input(count);
+        self.short_of_room.set(Some((end, count)));
+    }
+
     /// Queues bytes for the host.
     pub(crate) fn send(&self, bytes: &[u8]) {
         self.output.borrow_mut().extend(bytes);
@@ -159,10 +168,18 @@ impl Core {
             _ => bytes.len(),
         };
         let (before, behind) = bytes.split_at(left);
-        self.input.borrow_mut().extend(before);
+        self.take_in(before);
         self.passed(After::Received(left as u64));
-        self.input.borrow_mut().extend(behind);
+        self.take_in(behind);
         self.touch();
+    }
+
+    fn take_in(&self, bytes: &[u8]) {
+        self.input.borrow_mut().extend(bytes);
+        match self.short_of_room.get() {
+            Some((end, count)) if Instant::now() < end => self.keep_input(count),
+            _ => self.short_of_room.set(None),
+        }
     }
 
     /// Plans an action for the time when this many bytes have passed.

@@ -218,13 +218,17 @@ impl Cc32xx {
         Power::Starts(Instant::now() + self.options.boot_time)
     }
 
-    /// Drops input while nothing reads it, except for what the UART's FIFO, or the driver's ring,
-    /// keeps.
+    /// Drops what came while nothing read it, but for what the UART keeps.
     fn lose_input(&self) {
-        self.core.keep_input(match self.options.version {
+        self.core.keep_input(self.kept_by_uart());
+    }
+
+    /// Returns how many bytes the UART's FIFO, or the driver's ring, keeps while nothing reads them.
+    fn kept_by_uart(&self) -> usize {
+        match self.options.version {
             AtVersion::First => 16,
             _ => 32,
-        });
+        }
     }
 
     /// Runs the thread that reads the UART.
@@ -242,8 +246,9 @@ impl Cc32xx {
                     Reaction::Reset => self.restart(self.boots()),
                 }
             }
-            Timer::after(NAP).await;
-            self.lose_input();
+            let end = Instant::now() + NAP;
+            self.core.keep_input_until(end, self.kept_by_uart());
+            Timer::at(end).await;
             self.core.drained().await;
         }
     }
