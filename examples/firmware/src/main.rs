@@ -72,6 +72,10 @@ async fn main(spawner: Spawner) {
         exit::failure();
     }
 
+    // No network tells these chips the time: it comes from the board's clock.
+    #[cfg(any(feature = "cc31xx", feature = "cc32xx"))]
+    modem::set_clock(modem).await;
+
     // The session outlives its connections: minimq repeats what was not acknowledged.
     let (mut received, mut sent) = ([0; 256], [0; 512]);
     let buffers = Buffers::new(&mut received, &mut sent);

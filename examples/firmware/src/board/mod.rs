@@ -8,6 +8,7 @@ mod fault;
 mod logger;
 mod mmio;
 mod ring;
+pub mod rtc;
 pub mod stack;
 pub mod time;
 pub mod uart;
