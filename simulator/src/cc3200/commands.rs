@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use embassy_time::Timer;
+use embassy_time::{Duration, Timer};
 use time::OffsetDateTime;
 
 use super::files::NOT_EXISTS;
@@ -153,7 +153,11 @@ impl Nwp {
             return self.socket_status(0x9401, -93, 0);
         }
         let mut state = self.state.borrow_mut();
-        if state.sockets.len() >= self.facts().sockets {
+        let most = self
+            .options
+            .sockets
+            .map_or(self.facts().sockets, usize::from);
+        if state.sockets.len() >= most {
             drop(state);
             return self.socket_status(0x9401, -460, 0);
         }
@@ -165,8 +169,11 @@ impl Nwp {
         self.socket_status(0x9401, 0, id);
     }
 
+    /// Returns a socket that was not closed.
     pub(super) fn known(&self, id: u8) -> Option<Shared> {
-        self.state.borrow().sockets.get(&id).cloned()
+        let state = self.state.borrow();
+        let socket = state.sockets.get(&id);
+        socket.filter(|socket| !socket.borrow().cancelled).cloned()
     }
 
     pub(super) fn set_option(&self, mut args: Fields<'_>) {
@@ -210,18 +217,36 @@ impl Nwp {
         }
     }
 
-    pub(super) fn close(&self, mut args: Fields<'_>) {
+    pub(super) fn close(self: &Rc<Self>, mut args: Fields<'_>) {
         let id = args.u8();
-        let Some(socket) = self.state.borrow_mut().sockets.remove(&id) else {
+        let Some(socket) = self.known(id) else {
             return self.socket_status(0x9402, -9, id);
+        };
+        socket.borrow_mut().cancelled = true;
+        self.socket_status(0x9402, 0, id);
+        self.core.touch();
+        if self.options.close_time == Duration::from_millis(0) {
+            return self.closed(id);
+        }
+        let (modem, start) = (self.clone(), self.starts.get());
+        self.core.spawn(async move {
+            Timer::after(modem.options.close_time).await;
+            if modem.starts.get() == start {
+                modem.closed(id);
+            }
+        });
+    }
+
+    /// Ends a socket that was closed, with the events that tell of it.
+    fn closed(&self, id: u8) {
+        let Some(socket) = self.state.borrow_mut().sockets.remove(&id) else {
+            return;
         };
         let (held, wanted) = {
             let mut socket = socket.borrow_mut();
-            socket.cancelled = true;
             (std::mem::take(&mut socket.held), socket.wanted.take())
         };
         self.give_back(held + u8::from(wanted.is_some()));
-        self.socket_status(0x9402, 0, id);
         if wanted.is_some() {
             let [low, high] = RECV_CLOSED.to_le_bytes();
             self.tell(0x100a, &[low, high, id, 0]);

@@ -34,6 +34,10 @@ pub struct NwpOptions {
     pub provisions: bool,
     /// The number of free buffers of an idle chip.
     pub buffers: u8,
+    /// The number of TLS sockets, where something else in the chip has some; `None` for all of the generation.
+    pub sockets: Option<u8>,
+    /// The time from the answer to a close to the events that end it, until which the socket is in use.
+    pub close_time: Duration,
     /// The opcode of messages that come without their payload, as behind a damaged length.
     pub cut: Option<u16>,
     /// The options of its SPI.
@@ -63,6 +67,8 @@ impl Default for NwpOptions {
             old_service_pack: false,
             provisions: false,
             buffers: 15,
+            sockets: None,
+            close_time: Duration::from_millis(0),
             cut: None,
             spi: NwpSpiOptions::default(),
             baud: None,

@@ -7,6 +7,7 @@ pub mod cancel;
 pub mod cbc;
 pub mod cc31xx;
 pub mod cc32xx;
+pub mod driven;
 pub mod faults;
 mod harness;
 pub mod mqtt;

@@ -5,13 +5,13 @@ use std::marker::PhantomData;
 use std::rc::Rc;
 
 use embassy_time::{Duration, Instant, Timer, with_timeout};
-use embedded_io_async::Read as _;
+use embedded_io_async::{Read as _, Write as _};
 use sectag::clock::DateTime;
 use sectag::modem::{Credentials, Full, HasClock};
 use sectag::wifi::{JoinFailure, WifiConfig};
 use sectag::{
     BringUpError, CaScope, Cause, Check, Code, ConnectError, Counters, CredentialError, Ensured,
-    Feature, Kind, Loss, ServerName, Shutdown, Socket, SocketError, Support, Tag, TlsConfig,
+    Feature, Kind, Loss, ServerName, Shutdown, Socket, SocketError, State, Support, Tag, TlsConfig,
     TlsVersion,
 };
 use sectag_cc3200::at::{self, Cc32xx};
@@ -29,6 +29,7 @@ use crate::bench::Bench;
 pub use crate::cc31xx::store_all;
 use crate::cc31xx::{WIFI, attach_as, provision};
 use crate::cc32xx;
+use crate::driven::{self, Driven};
 use crate::harness::serve_tls13_at;
 use crate::recovery::round_trip;
 use crate::simulated::{HOST, PORT, TLS, World, virtually};
@@ -44,6 +45,9 @@ pub trait Interface {
 
     /// Whether those suites are modern.
     const MODERN: Support = Support::Yes;
+
+    /// The number of TLS sockets that it has.
+    const SOCKETS: usize;
 
     /// A simulated one.
     fn simulator(setting: Setting, network: Rc<dyn Network>) -> Simulator;
@@ -84,6 +88,9 @@ pub trait Interface {
         application: impl FnOnce(Bench<Self::Modem>) -> A,
     ) -> T;
 
+    /// A driver of it with as many sockets as it has, in tasks of its own.
+    fn spawn(world: &World) -> Driven<Self::Modem>;
+
     /// Runs an application on a driver of it that joins a network.
     #[expect(async_fn_in_trait, reason = "tests have one thread")]
     async fn attach<T, A: Future<Output = T>>(
@@ -100,6 +107,8 @@ pub struct OverAt;
 
 impl Interface for OverAt {
     type Modem = Cc32xx;
+
+    const SOCKETS: usize = 6;
 
     fn simulator(setting: Setting, network: Rc<dyn Network>) -> Simulator {
         let options = Cc32xxOptions {
@@ -118,6 +127,11 @@ impl Interface for OverAt {
     ) -> T {
         cc32xx::attach(world, at::Config::new(wifi), application).await
     }
+
+    fn spawn(world: &World) -> Driven<Cc32xx> {
+        let state: &mut State<'static, Cc32xx, 6, 2048, 1024> = Box::leak(Box::new(State::new()));
+        driven::on_uart(world, state, Cc32xx::new(at::Config::new(WIFI)))
+    }
 }
 
 /// The native protocol of a generation, on an SPI or a UART.
@@ -131,6 +145,7 @@ impl<G, const SPI: bool> Native<G, SPI> {
         NwpOptions {
             unknown_to_catalog: setting.unknown_to_catalog,
             old_service_pack: setting.old_service_pack,
+            sockets: setting.sockets,
             ..NwpOptions::default()
         }
     }
@@ -147,6 +162,8 @@ fn configured(wifi: WifiConfig, token: Option<u32>) -> nwp::Config {
 impl<const SPI: bool> Interface for Native<G2, SPI> {
     type Modem = Nwp<G2>;
 
+    const SOCKETS: usize = 6;
+
     fn simulator(setting: Setting, network: Rc<dyn Network>) -> Simulator {
         Simulator::nwp(Self::options(setting), network)
     }
@@ -159,6 +176,11 @@ impl<const SPI: bool> Interface for Native<G2, SPI> {
     ) -> T {
         attach_as(Self::WIRING, world, configured(wifi, token), application).await
     }
+
+    fn spawn(world: &World) -> Driven<Nwp<G2>> {
+        let state: &mut State<'static, Nwp<G2>, 6, 2048, 1024> = Box::leak(Box::new(State::new()));
+        driven::on(Self::WIRING, world, state)
+    }
 }
 
 /// Its suites are CBC ones, which only OpenSSL has.
@@ -166,6 +188,7 @@ impl<const SPI: bool> Interface for Native<G2, SPI> {
 impl<const SPI: bool> Interface for Native<G1, SPI> {
     type Modem = Nwp<G1>;
 
+    const SOCKETS: usize = 2;
     const CONFIG: TlsConfig = TLS.suites(sectag::Suites::All);
     const MODERN: Support = Support::No;
 
@@ -184,6 +207,11 @@ impl<const SPI: bool> Interface for Native<G1, SPI> {
         application: impl FnOnce(Bench<Nwp<G1>>) -> A,
     ) -> T {
         attach_as(Self::WIRING, world, configured(wifi, token), application).await
+    }
+
+    fn spawn(world: &World) -> Driven<Nwp<G1>> {
+        let state: &mut State<'static, Nwp<G1>, 2, 2048, 1024> = Box::leak(Box::new(State::new()));
+        driven::on(Self::WIRING, world, state)
     }
 
     fn serve(world: &World, identity: &Identity, client_ca: &str) {
@@ -207,6 +235,8 @@ pub struct Setting {
     pub unknown_to_catalog: bool,
     /// It has no option for the name of a server.
     pub old_service_pack: bool,
+    /// The number of its TLS sockets, where something else has the rest. Of native interfaces alone.
+    pub sockets: Option<u8>,
 }
 
 /// A chip in a network with an echo.
@@ -591,4 +621,79 @@ pub fn a_chip_that_is_switched_off_confirms_it<I: Interface>() {
         })
         .await;
     });
+}
+
+/// Each with data of its own, in both directions at a time. The one more costs no command: the driver has no place for it.
+pub fn as_many_sockets_as_it_has_are_open_at_once_and_one_more_is_refused<I: Interface>() {
+    virtually(async || {
+        let world = serving::<I>(Setting::default());
+        let driven = I::spawn(&world);
+        let control = driven.control;
+        assert_eq!(usize::from(control.capabilities().sockets), I::SOCKETS);
+        provision(driven.bench()).await;
+        let mut sockets = Vec::new();
+        for _ in 0..I::SOCKETS {
+            sockets.push(connect::<I>(driven.bench()).await.unwrap());
+        }
+        assert_eq!(world.modem.open_sockets().len(), I::SOCKETS);
+        for _ in 0..3 {
+            all_talk(&mut sockets).await;
+            world.modem.take_commands();
+            let error = connect::<I>(driven.bench()).await.err().unwrap();
+            assert_eq!(error, ConnectError::TooManySockets);
+            assert!(error.to_string().contains("close one first"), "{error}");
+            assert_eq!(error.causes().next(), Some(Cause::OutOfMemory));
+            assert!(world.modem.take_commands().is_empty());
+            // One that is closed makes room.
+            sockets.remove(0).close().await.unwrap();
+            sockets.push(connect::<I>(driven.bench()).await.unwrap());
+        }
+        all_talk(&mut sockets).await;
+        assert_eq!(control.counters().restarts, 0);
+        assert_eq!(world.modem.security_alerts(), 0);
+    });
+}
+
+/// Something else in the chip has a socket: the chip itself refuses, the others go on, and a close makes room.
+pub fn a_socket_that_the_chip_does_not_have_is_refused_by_number_and_in_words<I: Interface>() {
+    let has = I::SOCKETS - 1;
+    virtually(async || {
+        let world = serving::<I>(Setting {
+            sockets: Some(has as u8),
+            ..Setting::default()
+        });
+        let driven = I::spawn(&world);
+        provision(driven.bench()).await;
+        let mut sockets = Vec::new();
+        for _ in 0..has {
+            sockets.push(connect::<I>(driven.bench()).await.unwrap());
+        }
+        for _ in 0..3 {
+            let error = connect::<I>(driven.bench()).await.err().unwrap();
+            let words = "-460 (too many TLS sockets)";
+            assert!(error.to_string().contains(words), "{error}");
+            assert_eq!(error.causes().next(), Some(Cause::OutOfMemory));
+            assert_eq!(world.modem.open_sockets().len(), has);
+            all_talk(&mut sockets).await;
+        }
+        sockets.remove(0).close().await.unwrap();
+        sockets.push(connect::<I>(driven.bench()).await.unwrap());
+        all_talk(&mut sockets).await;
+        assert_eq!(driven.control.counters().restarts, 0);
+        assert_eq!(world.modem.security_alerts(), 0);
+    });
+}
+
+/// Has each socket send bytes of its own, and then each read its echo.
+async fn all_talk(sockets: &mut [Socket<'_>]) {
+    let said = |number: usize| [b'a' + number as u8; 300];
+    for (number, socket) in sockets.iter_mut().enumerate() {
+        socket.write_all(&said(number)).await.unwrap();
+        socket.flush().await.unwrap();
+    }
+    for (number, socket) in sockets.iter_mut().enumerate() {
+        let mut heard = [0; 300];
+        socket.read_exact(&mut heard).await.unwrap();
+        assert_eq!(heard, said(number));
+    }
 }

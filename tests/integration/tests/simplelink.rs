@@ -73,12 +73,28 @@ of_the_first! {
     a_server_of_another_root_or_name_is_refused
     a_chip_that_is_switched_off_confirms_it
     a_network_that_is_lost_without_a_word_is_joined_again
+    a_socket_that_the_chip_does_not_have_is_refused_by_number_and_in_words
 }
 
 everywhere! {
     what_is_published_comes_back
     each_mistake_has_words_of_its_own
     data_goes_both_ways
+    as_many_sockets_as_it_has_are_open_at_once_and_one_more_is_refused
+}
+
+mod of_the_second {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_the_chip_does_not_have_is_refused_by_number_and_in_words() {
+        ti::a_socket_that_the_chip_does_not_have_is_refused_by_number_and_in_words::<
+            Native<G2, false>,
+        >();
+        ti::a_socket_that_the_chip_does_not_have_is_refused_by_number_and_in_words::<
+            Native<G2, true>,
+        >();
+    }
 }
 
 /// Not the shared one, whose server certificate is for other names.
@@ -180,6 +196,10 @@ fn data_goes_both_ways<I: Interface>() {
 }
 
 /// What a user reads of each mistake: the error, and what to do about its likeliest cause.
+fn as_many_sockets_as_it_has_are_open_at_once_and_one_more_is_refused<I: Interface>() {
+    ti::as_many_sockets_as_it_has_are_open_at_once_and_one_more_is_refused::<I>();
+}
+
 fn each_mistake_has_words_of_its_own<I: Interface>() {
     virtually(async || {
         let mut said = Vec::new();
