@@ -131,6 +131,14 @@ impl World<'_> {
         });
     }
 
+    /// Records that the modem has room for payload again: a send that it had none for is repeated at once, and not after a pause.
+    pub fn has_room(&mut self) {
+        let now = self.now;
+        for slot in self.slots.iter_mut().filter(|slot| slot.busy) {
+            slot.retry_at = now;
+        }
+    }
+
     /// Records that the modem has said something: no sign of life is needed for [`Timing::poll`](crate::modem::Timing).
     pub fn is_heard(&mut self) {
         self.heard_at = self.now;

@@ -11,13 +11,14 @@ use embedded_io_async::{Read, Write};
 use sectag::wifi::{JoinFailure, WifiConfig};
 use sectag::{
     AtError, BringUpError, Cause, Check, ConnectError, CredentialError, Ensured, Kind, Loss,
-    NoPins, Socket, SocketError, TlsConfig,
+    NoPins, Socket, SocketError, State, TlsConfig,
 };
 use sectag_cc3200::nwp::{Config, G1, G2, Generation, Nwp, Wiring};
 use sectag_integration_tests::Bench;
 use sectag_integration_tests::cc31xx::{
     CONFIG, attach, attach_as, connect, now, provision, store_all, world,
 };
+use sectag_integration_tests::driven;
 use sectag_integration_tests::recovery::{Line, round_trip};
 use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, credentials, virtually};
 use sectag_integration_tests::ti::{self, Interface};
@@ -79,6 +80,7 @@ on_uart_and_spi! {
     a_burst_of_sends_waits_for_buffers
     what_a_peer_does_not_take_keeps_its_buffers
     what_a_peer_takes_late_and_without_an_answer_is_sent
+    data_goes_at_the_speed_of_the_line_both_ways
     a_chip_that_lost_its_power_gets_the_date_again
     an_upload_that_is_dropped_leaves_nothing
     a_file_that_is_open_under_another_handle_costs_one_restart
@@ -664,6 +666,63 @@ fn what_a_peer_takes_late_and_without_an_answer_is_sent<I: Native>() {
         })
         .await;
     });
+}
+
+/// With rings of 4 KiB: at 95 % at least of what sync words, headers and arguments leave of the line. So a send that waited for buffers goes on
+/// with the message that brings them, and data is asked for while the application reads.
+fn data_goes_at_the_speed_of_the_line_both_ways<I: Native>() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    const ALL: usize = 100_000;
+    let lines: &[u32] = match I::WIRING {
+        Wiring::Uart => &[115_200, 3_000_000],
+        Wiring::Spi => &[20_000_000],
+    };
+    for &line in lines {
+        virtually(async || {
+            let mut options = NwpOptions::default();
+            // The sync word of a command, and of a read.
+            let (bits, command_sync, read_sync) = match I::WIRING {
+                Wiring::Uart => {
+                    options.baud = Some(line);
+                    (10, 8, 0)
+                }
+                Wiring::Spi => {
+                    options.spi.hertz = Some(line);
+                    (8, 4, 4)
+                }
+            };
+            let world = world(options);
+            world.serve(async |mut stream| {
+                stream.read_exact(&mut vec![0; ALL]).await?;
+                stream.write_all(&vec![7; ALL]).await?;
+                stream.flush().await?;
+                stream.read_u8().await
+            });
+            let state: &mut State<'static, Nwp<G2>, 1, 4096, 4096> =
+                Box::leak(Box::new(State::new()));
+            let driven = driven::on(I::WIRING, &world, state);
+            provision(driven.bench()).await;
+            let mut socket = connect(driven.bench()).await.unwrap();
+            // What `chunk` bytes of data in `around` bytes leave for all of it.
+            let most = |chunk: usize, around: usize| {
+                let bytes = ALL * (chunk + around) / chunk;
+                Duration::from_micros(bytes as u64 * bits * 1_000_000 / u64::from(line)) * 100 / 95
+            };
+            let began = Instant::now();
+            socket.write_all(&[3; ALL]).await.unwrap();
+            socket.flush().await.unwrap();
+            let (took, most_of_sends) = (began.elapsed(), most(1386, command_sync + 8 + 2));
+            assert!(took <= most_of_sends, "{line}: {took} of {most_of_sends}");
+            let began = Instant::now();
+            let (mut part, mut got) = ([0; 512], 0);
+            while got < ALL {
+                got += socket.read(&mut part).await.unwrap();
+            }
+            let request = command_sync + 8;
+            let (took, most) = (began.elapsed(), most(4096, request + read_sync + 20));
+            assert!(took <= most, "{line}: {took} of {most}");
+        });
+    }
 }
 
 fn a_chip_that_lost_its_power_gets_the_date_again<I: Native>() {

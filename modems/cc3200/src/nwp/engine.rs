@@ -368,6 +368,9 @@ impl<G: Generation> Engine<G> {
         w.is_heard();
         trace::received(header.opcode, header.payload, header.pool);
         if let Some(pool) = header.pool {
+            if pool > self.pool {
+                w.has_room();
+            }
             self.pool = pool;
             self.events.status = header.status;
         }

@@ -3,25 +3,32 @@
 //!
 //! `wire NAME EXCHANGES SENT RECEIVED MS`, bytes as the driver sees them; then `rate NAME BYTES/S FORMULA/S`.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
 
+use embassy_futures::join::join;
 use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Instant, Timer};
+use embedded_hal::digital::{ErrorType, OutputPin};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use minimq::{Buffers, ConfigBuilder, Publication, QoS, Session};
+use sectag::clock::DateTime;
 use sectag::modem::{Full, Timing};
 use sectag::wifi::WifiConfig;
 use sectag::{CaScope, ConnectError, Control, Kind, NoPins, Socket, State, Suites, Tag, TlsConfig};
 use sectag_benchmarks::server::{HOST, MESSAGE, MQTT_PORT, be_broker, register};
 use sectag_bg96::{Bg96, Config};
+use sectag_cc3200::at::{self, Cc32xx};
+use sectag_cc3200::nwp::spi::Link;
+use sectag_cc3200::nwp::{self, G2, Nwp, Wiring};
 use sectag_nrf9160::Nrf9160;
 use sectag_simulator::time::block_on_virtual;
 use sectag_simulator::{
-    MemoryNetwork, Nrf9160Options, Nrf9160Profile, Options, ShortRangeOptions, ShortRangeProfile,
-    Simulator, UbloxOptions, UbloxProfile,
+    Cc32xxOptions, MemoryNetwork, Nrf9160Options, Nrf9160Profile, NwpOptions, NwpSpiOptions,
+    Options, ShortRangeOptions, ShortRangeProfile, Simulator, UbloxOptions, UbloxProfile,
 };
 use sectag_test_support::pki::Pki;
 use sectag_test_support::tls_server::TlsStream;
@@ -43,6 +50,7 @@ const AFTERMATH: Duration = Duration::from_secs(1);
 const MUCH: usize = 300_000;
 const FAST_BAUD: u32 = 460_800;
 const TURNAROUND: Duration = Duration::from_millis(20);
+const NONE: Duration = Duration::from_millis(0);
 
 /// A modem that is measured.
 struct Measured<M> {
@@ -54,6 +62,8 @@ struct Measured<M> {
     sizes: &'static [usize],
     /// How long data without a notice lies; `None` where it needs none.
     unasked: Option<Duration>,
+    /// Whether the date has to be set, since the modem gets it from nowhere.
+    needs_date: bool,
 }
 
 impl<M> Clone for Measured<M> {
@@ -70,6 +80,7 @@ const BG96: Measured<Bg96> = Measured {
     tls: TLS,
     sizes: &[64, 1460, 20_000],
     unasked: Some(Timing::DEFAULT.poll),
+    needs_date: false,
 };
 
 /// A dialect of each kind: a current socket, native TLS, handles.
@@ -89,6 +100,7 @@ const fn nrf9160(prefix: &'static str, unasked: Duration) -> Measured<Nrf9160> {
         tls: TLS.suites(Suites::All),
         sizes: &[64, 1460],
         unasked: Some(unasked),
+        needs_date: false,
     }
 }
 
@@ -108,6 +120,7 @@ const fn ublox(prefix: &'static str) -> Measured<UbloxCellular> {
         tls: TLS,
         sizes: &[64, 1460],
         unasked: Some(Timing::DEFAULT.poll),
+        needs_date: false,
     }
 }
 
@@ -120,7 +133,37 @@ const SHORT_RANGE: Measured<ShortRange> = Measured {
     tls: TLS,
     sizes: &[64, 1460],
     unasked: None,
+    needs_date: false,
 };
+
+const WIFI: WifiConfig = match WifiConfig::wpa2("lab", "S3cretKey") {
+    Ok(wifi) => wifi,
+    Err(_) => panic!("not a network"),
+};
+/// At which the PKI is valid. A fixed one, since the AT application writes it in digits.
+const DATE: DateTime = match DateTime::new(2026, 11, 20, 12, 0, 0) {
+    Some(date) => date,
+    None => panic!("not a date"),
+};
+/// The native protocol, on a UART unless an SPI is asked for.
+const CC3120: Measured<Nwp<G2>> = Measured {
+    prefix: "CC3120: ",
+    backend: || Nwp::new(nwp::Config::new(WIFI)),
+    tls: TLS,
+    sizes: &[64, 1460],
+    // A request for data lies in the chip all the time.
+    unasked: None,
+    needs_date: true,
+};
+const CC3220: Measured<Cc32xx> = Measured {
+    prefix: "CC3220 AT: ",
+    backend: || Cc32xx::new(at::Config::new(WIFI)),
+    tls: TLS,
+    sizes: &[64, 1460],
+    unasked: Some(Duration::from_secs(1)),
+    needs_date: true,
+};
+const SPI_HERTZ: u32 = 20_000_000;
 
 fn main() {
     virtually(async || everyday::<_, 1024>(&World::new(line(115_200)), BG96).await);
@@ -179,6 +222,7 @@ fn main() {
             println!("rate\t{ODIN}sent at {baud}\t{rate:.0}\t{formula:.0}");
         });
     }
+    ti();
     virtually(async || {
         let world = World::new(line(FAST_BAUD));
         let rate = world.attach::<_, _, 4096>(BG96, send_rate).await;
@@ -186,6 +230,50 @@ fn main() {
             "rate\tsent, rings of 4096\t{rate:.0}\t{:.0}",
             frame_rate(1460)
         );
+    });
+}
+
+/// TI's chips.
+fn ti() {
+    virtually(async || everyday::<_, 1024>(&World::nwp(115_200, TURNAROUND), CC3120).await);
+    virtually(async || idle::<_, 1024>(&World::nwp(115_200, TURNAROUND), CC3120).await);
+    virtually(async || everyday::<_, 1024>(&World::cc32xx(), CC3220).await);
+    virtually(async || idle::<_, 1024>(&World::cc32xx(), CC3220).await);
+    for baud in [115_200, 3_000_000] {
+        let per_second = f64::from(baud) / 10.0;
+        let (received, sent) = native_rates(8, 0, per_second);
+        virtually(async || {
+            let world = World::nwp(baud, NONE);
+            let rate = world.attach::<_, _, 4096>(CC3120, receive_rate).await;
+            println!("rate\tCC3120: received at {baud}\t{rate:.0}\t{received:.0}");
+        });
+        virtually(async || {
+            let world = World::nwp(baud, NONE);
+            let rate = world.attach::<_, _, 4096>(CC3120, send_rate).await;
+            println!("rate\tCC3120: sent at {baud}\t{rate:.0}\t{sent:.0}");
+        });
+    }
+    let (received, sent) = native_rates(4, 4, f64::from(SPI_HERTZ) / 8.0);
+    virtually(async || {
+        let world = World::nwp_on_spi();
+        let rate = world.attach_spi(receive_rate).await;
+        println!("rate\tCC3120: received on an SPI of 20 MHz\t{rate:.0}\t{received:.0}");
+    });
+    virtually(async || {
+        let world = World::nwp_on_spi();
+        let rate = world.attach_spi(send_rate).await;
+        println!("rate\tCC3120: sent on an SPI of 20 MHz\t{rate:.0}\t{sent:.0}");
+    });
+    let (received, sent) = at_rates(115_200);
+    virtually(async || {
+        let world = World::cc32xx();
+        let rate = world.attach::<_, _, 4096>(CC3220, receive_rate).await;
+        println!("rate\tCC3220 AT: fetched at 115200\t{rate:.0}\t{received:.0}");
+    });
+    virtually(async || {
+        let world = World::cc32xx();
+        let rate = world.attach::<_, _, 4096>(CC3220, send_rate).await;
+        println!("rate\tCC3220 AT: sent at 115200\t{rate:.0}\t{sent:.0}");
     });
 }
 
@@ -249,6 +337,35 @@ fn edm_rate(packet: usize, baud: u32) -> f64 {
     packet as f64 / (packet + 7) as f64 * f64::from(baud) / 10.0
 }
 
+/// What the native protocol makes of a line with so many bytes per second, received and sent: sheet 3.1, 3.2 and 3.5. A send is its sync
+/// word, opcode and length, four bytes of arguments, 1386 bytes, and up to a multiple of four; nothing answers it. Data is asked for with as
+/// many bytes without data, and comes in a message of sync word, opcode and length, eight bytes of state, four of arguments, a ring of data.
+fn native_rates(command_sync: usize, before_read: usize, per_second: f64) -> (f64, f64) {
+    const SEND: usize = 1386;
+    const RING: usize = 4096;
+    let command = command_sync + 4 + 4;
+    let sent = command + SEND.next_multiple_of(4);
+    let received = command + before_read + 4 + 4 + 8 + 4 + RING;
+    assert!(SEND as f64 / sent as f64 >= 0.97);
+    let rate = |chunk: usize, on_the_wire: usize| chunk as f64 / on_the_wire as f64 * per_second;
+    (rate(RING, received), rate(SEND, sent))
+}
+
+/// Of the AT application: 720 bytes are 960 characters of base64, in a line with their command, and the answer follows the line. Per
+/// exchange: received, the request and what is said to it up to the end of the data; sent, the line, whose echo runs the other way
+/// meanwhile, and `OK`. A command takes 2 ms, a worker that receives begins 0.3 ms after the line, and the driver waits for 4 ms of silence
+/// behind each answer (sheet 1.1, 1.6).
+fn at_rates(baud: u32) -> (f64, f64) {
+    const CHUNK: usize = 720;
+    const BASE64: usize = 960;
+    let rate =
+        |bytes: usize, waits: f64| CHUNK as f64 / (bytes as f64 * 10.0 / f64::from(baud) + waits);
+    let ok = "\n\rOK\n\r".len();
+    let fetched = "AT+Recv=0,1,720\r\n+recv:0,1,960,\n\r".len() + BASE64 + ok;
+    let sent = "AT+Send=0,1,720,\r\n".len() + BASE64 + ok;
+    (rate(fetched, 0.0003 + 0.004), rate(sent, 0.002 + 0.004))
+}
+
 struct World {
     modem: Simulator,
 }
@@ -293,6 +410,38 @@ impl World {
         Self { modem }
     }
 
+    fn nwp(baud: u32, turnaround: Duration) -> Self {
+        let options = NwpOptions {
+            baud: Some(baud),
+            turnaround,
+            ..NwpOptions::default()
+        };
+        let modem = Simulator::nwp(options, Rc::new(Self::network()));
+        Self { modem }
+    }
+
+    fn nwp_on_spi() -> Self {
+        let spi = NwpSpiOptions {
+            hertz: Some(SPI_HERTZ),
+            ..NwpSpiOptions::default()
+        };
+        let options = NwpOptions {
+            spi,
+            ..NwpOptions::default()
+        };
+        let modem = Simulator::nwp(options, Rc::new(Self::network()));
+        Self { modem }
+    }
+
+    fn cc32xx() -> Self {
+        let options = Cc32xxOptions {
+            baud: Some(115_200),
+            ..Cc32xxOptions::default()
+        };
+        let modem = Simulator::cc32xx(options, Rc::new(Self::network()));
+        Self { modem }
+    }
+
     fn network() -> MemoryNetwork {
         let network = MemoryNetwork::new();
         register(&network, BYTES_PORT, give_bytes);
@@ -331,6 +480,51 @@ impl World {
             Either3::Second(error) => panic!("the runner ended: {error}"),
             Either3::Third(result) => result,
         }
+    }
+}
+
+impl World {
+    /// A CC3120 on an SPI, with nHIB wired: the bus waits until that has started the chip.
+    async fn attach_spi<T>(&self, application: impl AsyncFnOnce(Bench<'_, Nwp<G2>>) -> T) -> T {
+        let spi = self.modem.spi();
+        // Leaked, as a firmware's statics are.
+        let link = Box::leak(Box::new(Link::new()));
+        let hib = Hib(self.modem.clone());
+        let (mut bus, rx, tx, hib) = link.split(spi.clone(), spi.host_intr(), hib);
+        let state: &'static mut State<'static, Nwp<G2>, 1, 4096, 4096> =
+            Box::leak(Box::new(State::new()));
+        let backend = Nwp::new(nwp::Config::new(WIFI).wiring(Wiring::Spi));
+        let (control, mut runner) = sectag::new(state, backend, rx, tx, hib);
+        let bench = Bench {
+            control,
+            modem: &self.modem,
+            measured: CC3120,
+        };
+        let chip = join(self.modem.serve_spi(), bus.run());
+        match select3(chip, runner.run(), application(bench)).await {
+            Either3::First((end, _)) => panic!("the SPI is not served: {end:?}"),
+            Either3::Second(error) => panic!("the runner ended: {error}"),
+            Either3::Third(result) => result,
+        }
+    }
+}
+
+/// nHIB of a simulated chip: low hibernates.
+struct Hib(Simulator);
+
+impl ErrorType for Hib {
+    type Error = Infallible;
+}
+
+impl OutputPin for Hib {
+    fn set_low(&mut self) -> Result<(), Infallible> {
+        self.0.reset_pin(true);
+        Ok(())
+    }
+
+    fn set_high(&mut self) -> Result<(), Infallible> {
+        self.0.reset_pin(false);
+        Ok(())
     }
 }
 
@@ -409,6 +603,10 @@ impl<M: Full> Bench<'_, M> {
             let stored = self.control.store(TLS.tag(), kind, pem).await;
             stored.expect("it is stored");
         }
+        if self.measured.needs_date {
+            let set = self.control.set_clock_if_any(DATE).await;
+            set.expect("it takes the date");
+        }
     }
 }
 
@@ -431,9 +629,15 @@ async fn everyday<M: Full + 'static, const RX: usize>(world: &World, measured: M
             let mut socket = socket.expect("it connects");
             let settings = bench.modem.take_commands();
             let is_key = |line: &&Vec<u8>| {
-                [&b"AT+QSSLCFG"[..], b"AT#XSSOCKETOPT", b"AT+USECPRF"]
-                    .iter()
-                    .any(|key| line.starts_with(key))
+                let keys = [
+                    &b"AT+QSSLCFG"[..],
+                    b"AT#XSSOCKETOPT",
+                    b"AT+USECPRF",
+                    b"AT+SetSockOpt",
+                    // The native protocol's.
+                    b"\x08\x94",
+                ];
+                keys.iter().any(|key| line.starts_with(key))
             };
             println!(
                 "count\t{}reconnect, of these keys of the TLS context\t{}",
