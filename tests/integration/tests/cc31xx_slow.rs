@@ -37,6 +37,7 @@ macro_rules! on_uart_and_spi {
 on_uart_and_spi! {
     a_chip_that_never_says_that_it_has_started_is_started_again
     a_pool_at_its_minimum_for_half_a_minute_holds_up_no_other_socket
+    a_send_leaves_a_buffer_to_each_socket_that_will_ask_for_data
     a_connect_that_is_never_answered_ends_and_holds_up_no_other_socket
     a_close_with_a_recv_outstanding_ends_and_leaves_nothing_to_the_next_socket
     a_network_that_is_lost_under_three_sockets_is_joined_again
@@ -59,8 +60,11 @@ const SILENT: ServerName<'static> = match ServerName::new("silent.sectag.test") 
     Err(_) => panic!("not a name"),
 };
 
+/// The number of bytes that fill a ring, and more.
+const FILL: usize = 5000;
+
 /// A chip beside a server that does what the first byte of a connection says: `e` echoes, `t` ticks once a second, `d` is deaf for a while
-/// and then takes [`MUCH`] and answers with a byte.
+/// and then takes [`MUCH`] and answers with a byte, `f` sends [`FILL`] bytes, `g` does so and then ticks.
 fn serving(options: NwpOptions) -> World {
     let world = world(options);
     world.serve(serve);
@@ -75,8 +79,13 @@ fn serving(options: NwpOptions) -> World {
 
 async fn serve(mut stream: TlsStream<DuplexStream>) -> io::Result<()> {
     let mut part = [0; 1000];
-    match stream.read_u8().await? {
-        b't' => loop {
+    let what = stream.read_u8().await?;
+    if let b'f' | b'g' = what {
+        stream.write_all(&[b'f'; FILL]).await?;
+        stream.flush().await?;
+    }
+    match what {
+        b't' | b'g' => loop {
             Timer::after_secs(1).await;
             stream.write_all(b".").await?;
             stream.flush().await?;
@@ -260,6 +269,41 @@ fn a_pool_at_its_minimum_for_half_a_minute_holds_up_no_other_socket<I: Interface
         assert_eq!(driven.control.counters().restarts, 0);
         assert_eq!(world.modem.security_alerts(), 0);
     });
+}
+
+/// Two sockets whose rings are full have no request at the chip while another one sends all that it can. Then the application reads them: the
+/// silent one does not keep the only buffer from the one that ticks.
+fn a_send_leaves_a_buffer_to_each_socket_that_will_ask_for_data<I: Interface<Modem = Chip>>() {
+    for order in [b"fg", b"gf"] {
+        virtually(async || {
+            let world = serving(NwpOptions {
+                buffers: 8,
+                ..NwpOptions::default()
+            });
+            let driven = I::spawn(&world);
+            let bench = driven.bench();
+            provision(bench).await;
+            let mut one = connect_to(bench, order[0]).await.unwrap();
+            let mut two = connect_to(bench, order[1]).await.unwrap();
+            let mut deaf = connect_to(bench, b'd').await.unwrap();
+            let sends = async {
+                deaf.write_all(&[3; MUCH]).await.unwrap();
+                deaf.flush().await.unwrap();
+            };
+            let reads = async {
+                Timer::after_secs(1).await;
+                let mut fill = [0; FILL];
+                let mut other = [0; FILL];
+                let (one_is, two_is) =
+                    join(one.read_exact(&mut fill), two.read_exact(&mut other)).await;
+                assert_eq!((one_is, two_is), (Ok(()), Ok(())));
+                let ticking = if order[0] == b'g' { &mut one } else { &mut two };
+                read_ticks(ticking, 20).await;
+            };
+            join(sends, reads).await;
+            assert_eq!(driven.control.counters().restarts, 0);
+        });
+    }
 }
 
 /// The server takes the connection, and then says nothing.

@@ -743,7 +743,9 @@ impl<G: Generation> Engine<G> {
             0 => 2,
             _ => Self::FACTS.pool_minimum.saturating_add(takes),
         };
-        if self.pool <= needed {
+        // A socket whose ring is full has no request at the chip. Without a buffer for the next one it would wait for as long as the peer of
+        // this send takes nothing.
+        if self.pool <= needed.saturating_add(self.unasked(w)) {
             w.verdict = sectag::modem::Verdict::Busy;
             return self.job_ended(w, job, true);
         }
@@ -758,6 +760,13 @@ impl<G: Generation> Engine<G> {
         self.submit(w, SEND, head, len);
         w.count_command();
         self.sending = Some(job);
+    }
+
+    /// Returns the number of connections without a recv request at the chip.
+    fn unasked(&self, w: &World<'_>) -> u8 {
+        let is_unasked =
+            |place: &u8| w.room_in(*place).is_some() && self.receiving & 1 << place == 0;
+        (0..w.places()).filter(is_unasked).count() as u8
     }
 
     /// Sends a recv request for a connection that has room and none outstanding; its answer is notice and data in one.
