@@ -206,15 +206,19 @@ def row_of_file(path):
     return APP if parts[:2] == ("examples", "firmware") else None
 
 
-def by_source(elf, all_symbols):
-    """Rows by source line, or None if the file has no line tables."""
-    halfwords = []
+def source_lines(elf, all_symbols, *options):
+    """What addr2line says of each halfword of code, from the inside out of what was inlined."""
+    halfwords = set()
     for symbol in all_symbols:
         if symbol.code:
-            halfwords += range(symbol.address, symbol.address + symbol.size, 2)
-    halfwords = sorted(set(halfwords))
-    request = "".join(f"{address:#x}\n" for address in halfwords)
-    output = tool("addr2line", "--exe", elf, "--inlines", "--addresses", stdin=request)
+            halfwords.update(range(symbol.address, symbol.address + symbol.size, 2))
+    request = "".join(f"{address:#x}\n" for address in sorted(halfwords))
+    return tool("addr2line", "--exe", elf, "--inlines", *options, stdin=request).splitlines()
+
+
+def by_source(elf, all_symbols):
+    """Rows by source line, or None if the file has no line tables."""
+    output = source_lines(elf, all_symbols, "--addresses")
     starts = [symbol.address for symbol in all_symbols]
     rows = collections.Counter()
     known = False
@@ -229,7 +233,7 @@ def by_source(elf, all_symbols):
 
     address, frames = None, []
     files = {}
-    for line in output.splitlines():
+    for line in output:
         if line.startswith("0x"):
             if address is not None:
                 count(address, frames)
