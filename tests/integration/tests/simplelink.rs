@@ -195,11 +195,11 @@ fn data_goes_both_ways<I: Interface>() {
     });
 }
 
-/// What a user reads of each mistake: the error, and what to do about its likeliest cause.
 fn as_many_sockets_as_it_has_are_open_at_once_and_one_more_is_refused<I: Interface>() {
     ti::as_many_sockets_as_it_has_are_open_at_once_and_one_more_is_refused::<I>();
 }
 
+/// What a user reads of each mistake: the error, and what to do about its likeliest cause.
 fn each_mistake_has_words_of_its_own<I: Interface>() {
     virtually(async || {
         let mut said = Vec::new();
