@@ -9,7 +9,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::future::pending;
 use std::rc::Rc;
 use std::sync::{Arc, LazyLock};
@@ -157,25 +156,6 @@ async fn echo(stream: DuplexStream) {
     }
 }
 
-/// nHIB: low hibernates.
-struct Hib(Simulator);
-
-impl embedded_hal::digital::ErrorType for Hib {
-    type Error = Infallible;
-}
-
-impl embedded_hal::digital::OutputPin for Hib {
-    fn set_low(&mut self) -> Result<(), Infallible> {
-        self.0.reset_pin(true);
-        Ok(())
-    }
-
-    fn set_high(&mut self) -> Result<(), Infallible> {
-        self.0.reset_pin(false);
-        Ok(())
-    }
-}
-
 /// A fault of the UART.
 #[derive(Clone, Copy)]
 struct Fault {
@@ -289,7 +269,7 @@ async fn play<M: Full + Credentials + HasClock>(
     let (far, device) = tokio::io::duplex(4096);
     let (rx, tx) = tokio::io::split(host);
     let pins = Pins::<NoPin, NoPin>::new()
-        .with_reset(Hib(modem.clone()))
+        .with_reset(modem.reset_line())
         .active_low();
     let (control, mut runner) = sectag::new(
         &mut state,

@@ -85,6 +85,7 @@ pub mod peer;
 mod port;
 mod ppp;
 mod profile;
+mod reset_line;
 mod simulator;
 mod status_pin;
 mod syntax;
@@ -116,6 +117,7 @@ pub use nrf9160::{
 pub use options::{Boot, Chunk, LeftOn, OpenResultTiming, Options, PdpLeft, Sim};
 pub use ppp::{Lost, PppAsks, PppFarEnd, PppPeer, PppScript, Slirp};
 pub use profile::{Profile, Rearm, UsedId};
+pub use reset_line::ResetLine;
 pub use simulator::{Reaction, Simulator};
 pub use status_pin::StatusPin;
 pub use ublox::{DialTrouble, UbloxData, UbloxOptions, UbloxProfile, UbloxSuites};

@@ -23,6 +23,7 @@ use crate::notice_pin::NoticePin;
 use crate::nrf9160::{Nrf9160, Nrf9160Options};
 use crate::options::Options;
 use crate::port::{self, Cut};
+use crate::reset_line::ResetLine;
 use crate::status_pin::StatusPin;
 use crate::ublox::{Ublox, UbloxOptions};
 use crate::ublox_short_range::{ShortRange, ShortRangeOptions};
@@ -362,6 +363,11 @@ impl Simulator {
     /// Asserts (RESET_N low) or releases the reset pin. A pulse of the right length resets the modem.
     pub fn reset_pin(&self, asserted: bool) {
         self.inner.modem.reset_pin(asserted);
+    }
+
+    /// Returns the MCU's output at the modem's reset, which is active low. It is [`reset_pin`](Self::reset_pin) for a driver.
+    pub fn reset_line(&self) -> ResetLine {
+        ResetLine(self.clone())
     }
 
     /// Sets the pin that lets the modem sleep (DTR), if sleep is enabled: high to sleep.

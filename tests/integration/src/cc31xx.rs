@@ -1,18 +1,16 @@
 //! A driver and a simulated network processor of TI's in virtual time, on a UART or an SPI, nHIB wired.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::rc::Rc;
 
 use embassy_futures::select::{Either4, select4};
 use embassy_time::Timer;
-use embedded_hal::digital::{ErrorType, OutputPin};
 use sectag::modem::{Credentials, Full, HasClock};
 use sectag::wifi::WifiConfig;
 use sectag::{ConnectError, NoPin, Pins, Socket, State};
 use sectag_cc3200::nwp::spi::Link;
 use sectag_cc3200::nwp::{Config, G2, Generation, Nwp, Wiring};
-use sectag_simulator::{MemoryNetwork, NwpOptions, Simulator};
+use sectag_simulator::{MemoryNetwork, NwpOptions, ResetLine, Simulator};
 
 use crate::bench::Bench;
 use crate::recovery::Line;
@@ -45,28 +43,9 @@ pub fn world(options: NwpOptions) -> World {
     }
 }
 
-/// nHIB of a simulated chip: low hibernates.
-pub struct Hib(pub Simulator);
-
-impl ErrorType for Hib {
-    type Error = Infallible;
-}
-
-impl OutputPin for Hib {
-    fn set_low(&mut self) -> Result<(), Infallible> {
-        self.0.reset_pin(true);
-        Ok(())
-    }
-
-    fn set_high(&mut self) -> Result<(), Infallible> {
-        self.0.reset_pin(false);
-        Ok(())
-    }
-}
-
 /// The pins of a driver on a UART: nHIB alone.
-pub fn pins(modem: &Simulator) -> Pins<NoPin, Hib> {
-    Pins::new().with_reset(Hib(modem.clone())).active_low()
+pub fn pins(modem: &Simulator) -> Pins<NoPin, ResetLine> {
+    Pins::new().with_reset(modem.reset_line()).active_low()
 }
 
 /// Runs an application on a driver of the chip, of the second generation.
@@ -104,7 +83,7 @@ async fn attach_spi<G: Generation, T, A: Future<Output = T>>(
     let spi = world.modem.spi();
     // Leaked, as a firmware's statics are.
     let link = Box::leak(Box::new(Link::new()));
-    let hib = Hib(world.modem.clone());
+    let hib = world.modem.reset_line();
     let (mut bus, rx, tx, hib) = link.split(spi.clone(), spi.host_intr(), hib);
     let state: &'static mut State<'static, Nwp<G>, 2, 2048, 1024> =
         Box::leak(Box::new(State::new()));

@@ -13,7 +13,7 @@ use sectag_cc3200::nwp::{Generation, Nwp, Wiring};
 use tokio::task::spawn_local;
 
 use crate::bench::Bench;
-use crate::cc31xx::{CONFIG, Hib, pins};
+use crate::cc31xx::{CONFIG, pins};
 use crate::simulated::World;
 
 /// The driver in its tasks, which end with the run in virtual time.
@@ -75,7 +75,7 @@ pub fn on_spi<G: Generation, const SOCKETS: usize, const RX: usize, const TX: us
     let spi = world.modem.spi();
     // Leaked, as a firmware's statics are.
     let link = Box::leak(Box::new(Link::new()));
-    let hib = Hib(world.modem.clone());
+    let hib = world.modem.reset_line();
     let (mut bus, rx, tx, hib) = link.split(spi.clone(), spi.host_intr(), hib);
     let backend = Nwp::<G>::new(CONFIG.wiring(Wiring::Spi));
     let (control, mut runner) = sectag::new(state, backend, rx, tx, hib);

@@ -12,7 +12,7 @@ use sectag::{Counters, Power, RunError, Socket, State};
 use sectag_cc3200::nwp::spi::{Link, Reader, Writer};
 use sectag_cc3200::nwp::{G2, Nwp, Wiring};
 use sectag_integration_tests::Bench;
-use sectag_integration_tests::cc31xx::{CONFIG, Hib, attach, connect, now, provision, world};
+use sectag_integration_tests::cc31xx::{CONFIG, attach, connect, now, provision, world};
 use sectag_integration_tests::recovery::round_trip;
 use sectag_integration_tests::simulated::{TLS, World, credentials, virtually};
 use sectag_simulator::{NwpOptions, NwpSpi, NwpSpiOptions, Simulator};
@@ -55,7 +55,7 @@ fn on_the_bus(options: NwpSpiOptions, host: impl AsyncFnOnce(&Simulator, Reader<
         let world = serving(options);
         let spi = world.modem.spi();
         let mut link = Link::new();
-        let hib = Hib(world.modem.clone());
+        let hib = world.modem.reset_line();
         let (mut bus, mut rx, tx, mut hib) = link.split(spi.clone(), spi.host_intr(), hib);
         let host = async {
             hib.reset(true);
@@ -309,7 +309,7 @@ fn a_bus_that_is_broken_ends_the_runner() {
         let world = serving(NwpSpiOptions::default());
         let spi = world.modem.spi();
         let link = Box::leak(Box::new(Link::new()));
-        let hib = Hib(world.modem.clone());
+        let hib = world.modem.reset_line();
         let (mut bus, rx, tx, hib) = link.split(spi.clone(), spi.host_intr(), hib);
         let nwp = Nwp::<G2>::new(CONFIG.wiring(Wiring::Spi));
         let state: &'static mut State<'static, Nwp<G2>, 1, 1024, 1024> =

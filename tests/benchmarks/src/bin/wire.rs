@@ -3,7 +3,6 @@
 //!
 //! `wire NAME EXCHANGES SENT RECEIVED MS`, bytes as the driver sees them; then `rate NAME BYTES/S FORMULA/S`.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
@@ -11,7 +10,6 @@ use std::rc::Rc;
 use embassy_futures::join::join;
 use embassy_futures::select::{Either3, select3};
 use embassy_time::{Duration, Instant, Timer};
-use embedded_hal::digital::{ErrorType, OutputPin};
 use embedded_io_adapters::tokio_1::FromTokio;
 use embedded_io_async::{Read, Write};
 use minimq::{Buffers, ConfigBuilder, Publication, QoS, Session};
@@ -235,20 +233,20 @@ fn main() {
 
 /// TI's chips.
 fn ti() {
-    virtually(async || everyday::<_, 1024>(&World::nwp(115_200, TURNAROUND), CC3120).await);
-    virtually(async || idle::<_, 1024>(&World::nwp(115_200, TURNAROUND), CC3120).await);
+    virtually(async || everyday::<_, 1024>(&World::nwp_on_uart(115_200, TURNAROUND), CC3120).await);
+    virtually(async || idle::<_, 1024>(&World::nwp_on_uart(115_200, TURNAROUND), CC3120).await);
     virtually(async || everyday::<_, 1024>(&World::cc32xx(), CC3220).await);
     virtually(async || idle::<_, 1024>(&World::cc32xx(), CC3220).await);
     for baud in [115_200, 3_000_000] {
         let per_second = f64::from(baud) / 10.0;
         let (received, sent) = native_rates(8, 0, per_second);
         virtually(async || {
-            let world = World::nwp(baud, NONE);
+            let world = World::nwp_on_uart(baud, NONE);
             let rate = world.attach::<_, _, 4096>(CC3120, receive_rate).await;
             println!("rate\tCC3120: received at {baud}\t{rate:.0}\t{received:.0}");
         });
         virtually(async || {
-            let world = World::nwp(baud, NONE);
+            let world = World::nwp_on_uart(baud, NONE);
             let rate = world.attach::<_, _, 4096>(CC3120, send_rate).await;
             println!("rate\tCC3120: sent at {baud}\t{rate:.0}\t{sent:.0}");
         });
@@ -410,14 +408,12 @@ impl World {
         Self { modem }
     }
 
-    fn nwp(baud: u32, turnaround: Duration) -> Self {
-        let options = NwpOptions {
+    fn nwp_on_uart(baud: u32, turnaround: Duration) -> Self {
+        Self::nwp(NwpOptions {
             baud: Some(baud),
             turnaround,
             ..NwpOptions::default()
-        };
-        let modem = Simulator::nwp(options, Rc::new(Self::network()));
-        Self { modem }
+        })
     }
 
     fn nwp_on_spi() -> Self {
@@ -425,10 +421,13 @@ impl World {
             hertz: Some(SPI_HERTZ),
             ..NwpSpiOptions::default()
         };
-        let options = NwpOptions {
+        Self::nwp(NwpOptions {
             spi,
             ..NwpOptions::default()
-        };
+        })
+    }
+
+    fn nwp(options: NwpOptions) -> Self {
         let modem = Simulator::nwp(options, Rc::new(Self::network()));
         Self { modem }
     }
@@ -489,7 +488,7 @@ impl World {
         let spi = self.modem.spi();
         // Leaked, as a firmware's statics are.
         let link = Box::leak(Box::new(Link::new()));
-        let hib = Hib(self.modem.clone());
+        let hib = self.modem.reset_line();
         let (mut bus, rx, tx, hib) = link.split(spi.clone(), spi.host_intr(), hib);
         let state: &'static mut State<'static, Nwp<G2>, 1, 4096, 4096> =
             Box::leak(Box::new(State::new()));
@@ -506,25 +505,6 @@ impl World {
             Either3::Second(error) => panic!("the runner ended: {error}"),
             Either3::Third(result) => result,
         }
-    }
-}
-
-/// nHIB of a simulated chip: low hibernates.
-struct Hib(Simulator);
-
-impl ErrorType for Hib {
-    type Error = Infallible;
-}
-
-impl OutputPin for Hib {
-    fn set_low(&mut self) -> Result<(), Infallible> {
-        self.0.reset_pin(true);
-        Ok(())
-    }
-
-    fn set_high(&mut self) -> Result<(), Infallible> {
-        self.0.reset_pin(false);
-        Ok(())
     }
 }
 
