@@ -24,6 +24,7 @@ use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, credentials, v
 use sectag_integration_tests::ti::{self, Interface};
 use sectag_simulator::{Chunk, Failure, NwpGeneration, NwpOptions, Reaction};
 use sectag_test_support::pki::Pki;
+use sectag_test_support::ti_wire::Exchange;
 use sectag_test_support::tls_server::echo;
 
 /// The native protocol, of the second generation.
@@ -684,11 +685,11 @@ fn data_goes_at_the_speed_of_the_line_both_ways<I: Native>() {
             let (bits, command_sync, read_sync) = match I::WIRING {
                 Wiring::Uart => {
                     options.baud = Some(line);
-                    (10, 8, 0)
+                    (10.0, 8, 0)
                 }
                 Wiring::Spi => {
                     options.spi.hertz = Some(line);
-                    (8, 4, 4)
+                    (8.0, 4, 4)
                 }
             };
             let world = world(options);
@@ -703,23 +704,23 @@ fn data_goes_at_the_speed_of_the_line_both_ways<I: Native>() {
             let driven = driven::on(I::WIRING, &world, state);
             provision(driven.bench()).await;
             let mut socket = connect(driven.bench()).await.unwrap();
-            // What `chunk` bytes of data in `around` bytes leave for all of it.
-            let most = |chunk: usize, around: usize| {
-                let bytes = ALL * (chunk + around) / chunk;
-                Duration::from_micros(bytes as u64 * bits * 1_000_000 / u64::from(line)) * 100 / 95
+            let most = |exchange: Exchange| {
+                let seconds = ALL as f64 / exchange.rate(f64::from(line) / bits) / 0.95;
+                Duration::from_micros((seconds * 1e6) as u64)
             };
             let began = Instant::now();
             socket.write_all(&[3; ALL]).await.unwrap();
             socket.flush().await.unwrap();
-            let (took, most_of_sends) = (began.elapsed(), most(1386, command_sync + 8 + 2));
+            let (took, most_of_sends) =
+                (began.elapsed(), most(Exchange::native_send(command_sync)));
             assert!(took <= most_of_sends, "{line}: {took} of {most_of_sends}");
             let began = Instant::now();
             let (mut part, mut got) = ([0; 512], 0);
             while got < ALL {
                 got += socket.read(&mut part).await.unwrap();
             }
-            let request = command_sync + 8;
-            let (took, most) = (began.elapsed(), most(4096, request + read_sync + 20));
+            let most = most(Exchange::native_receive(command_sync, read_sync));
+            let took = began.elapsed();
             assert!(took <= most, "{line}: {took} of {most}");
         });
     }

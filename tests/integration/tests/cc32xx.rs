@@ -13,6 +13,7 @@ use sectag_integration_tests::simulated::{HOST, PORT, TLS, World, virtually};
 use sectag_integration_tests::ti::{self, OverAt};
 use sectag_simulator::{AtVersion, Cc32xxOptions, Chunk, Failure};
 use sectag_test_support::pki::Pki;
+use sectag_test_support::ti_wire::Exchange;
 use sectag_test_support::tls_server::echo;
 
 const VERSIONS: [AtVersion; 3] = [AtVersion::First, AtVersion::Second, AtVersion::Port];
@@ -258,8 +259,6 @@ fn the_end_of_a_connection_is_told_behind_its_data() {
 fn data_goes_at_the_speed_that_base64_leaves_both_ways() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     const ALL: usize = 100_000;
-    const CHUNK: usize = 720;
-    const BASE64: usize = 960;
     virtually(async || {
         let world = world(Cc32xxOptions {
             baud: Some(115_200),
@@ -275,17 +274,14 @@ fn data_goes_at_the_speed_that_base64_leaves_both_ways() {
         let driven = driven::on_uart(&world, state, Cc32xx::new(CONFIG));
         provision(driven.bench()).await;
         let mut socket = connect(driven.bench()).await.unwrap();
-        // A chunk costs its line, the answer, and the waits of application and driver (sheet 1.1).
-        let most = |bytes: usize, waits: Duration| {
-            let on_the_wire = Duration::from_micros(bytes as u64 * 10_000_000 / 115_200);
-            (on_the_wire + waits) * ALL.div_ceil(CHUNK) as u32 * 100 / 95
+        let most = |exchange: Exchange| {
+            let seconds = ALL as f64 / exchange.rate(11_520.0) / 0.95;
+            Duration::from_micros((seconds * 1e6) as u64)
         };
-        let ok = "\n\rOK\n\r".len();
         let began = Instant::now();
         socket.write_all(&[3; ALL]).await.unwrap();
         socket.flush().await.unwrap();
-        let line = "AT+Send=0,1,720,\r\n".len() + BASE64 + ok;
-        let (took, limit) = (began.elapsed(), most(line, Duration::from_micros(6000)));
+        let (took, limit) = (began.elapsed(), most(Exchange::at_send()));
         assert!(took <= limit, "{took} of {limit}");
         // The first data may lie until the next look for it.
         let (mut part, mut got) = ([0; 512], 0);
@@ -294,8 +290,7 @@ fn data_goes_at_the_speed_that_base64_leaves_both_ways() {
         while got < ALL - 1 {
             got += socket.read(&mut part).await.unwrap();
         }
-        let line = "AT+Recv=0,1,720\r\n+recv:0,1,960,\n\r".len() + BASE64 + ok;
-        let (took, limit) = (began.elapsed(), most(line, Duration::from_micros(4300)));
+        let (took, limit) = (began.elapsed(), most(Exchange::at_receive()));
         assert!(took <= limit, "{took} of {limit}");
     });
 }

@@ -29,6 +29,7 @@ use sectag_simulator::{
     Options, ShortRangeOptions, ShortRangeProfile, Simulator, UbloxOptions, UbloxProfile,
 };
 use sectag_test_support::pki::Pki;
+use sectag_test_support::ti_wire::Exchange;
 use sectag_test_support::tls_server::TlsStream;
 use sectag_ublox::cellular::UbloxCellular;
 use sectag_ublox::short_range::ShortRange;
@@ -239,7 +240,8 @@ fn ti() {
     virtually(async || idle::<_, 1024>(&World::cc32xx(), CC3220).await);
     for baud in [115_200, 3_000_000] {
         let per_second = f64::from(baud) / 10.0;
-        let (received, sent) = native_rates(8, 0, per_second);
+        let received = Exchange::native_receive(8, 0).rate(per_second);
+        let sent = Exchange::native_send(8).rate(per_second);
         virtually(async || {
             let world = World::nwp_on_uart(baud, NONE);
             let rate = world.attach::<_, _, 4096>(CC3120, receive_rate).await;
@@ -251,7 +253,9 @@ fn ti() {
             println!("rate\tCC3120: sent at {baud}\t{rate:.0}\t{sent:.0}");
         });
     }
-    let (received, sent) = native_rates(4, 4, f64::from(SPI_HERTZ) / 8.0);
+    let per_second = f64::from(SPI_HERTZ) / 8.0;
+    let received = Exchange::native_receive(4, 4).rate(per_second);
+    let sent = Exchange::native_send(4).rate(per_second);
     virtually(async || {
         let world = World::nwp_on_spi();
         let rate = world.attach_spi(receive_rate).await;
@@ -262,7 +266,8 @@ fn ti() {
         let rate = world.attach_spi(send_rate).await;
         println!("rate\tCC3120: sent on an SPI of 20 MHz\t{rate:.0}\t{sent:.0}");
     });
-    let (received, sent) = at_rates(115_200);
+    let received = Exchange::at_receive().rate(11_520.0);
+    let sent = Exchange::at_send().rate(11_520.0);
     virtually(async || {
         let world = World::cc32xx();
         let rate = world.attach::<_, _, 4096>(CC3220, receive_rate).await;
@@ -333,35 +338,6 @@ fn ublox_rates(baud: u32) -> (f64, f64) {
 /// Start, length, kind, channel, end: seven bytes around each packet, and no turnaround.
 fn edm_rate(packet: usize, baud: u32) -> f64 {
     packet as f64 / (packet + 7) as f64 * f64::from(baud) / 10.0
-}
-
-/// What the native protocol makes of a line with so many bytes per second, received and sent: sheet 3.1, 3.2 and 3.5. A send is its sync
-/// word, opcode and length, four bytes of arguments, 1386 bytes, and up to a multiple of four; nothing answers it. Data is asked for with as
-/// many bytes without data, and comes in a message of sync word, opcode and length, eight bytes of state, four of arguments, a ring of data.
-fn native_rates(command_sync: usize, before_read: usize, per_second: f64) -> (f64, f64) {
-    const SEND: usize = 1386;
-    const RING: usize = 4096;
-    let command = command_sync + 4 + 4;
-    let sent = command + SEND.next_multiple_of(4);
-    let received = command + before_read + 4 + 4 + 8 + 4 + RING;
-    assert!(SEND as f64 / sent as f64 >= 0.97);
-    let rate = |chunk: usize, on_the_wire: usize| chunk as f64 / on_the_wire as f64 * per_second;
-    (rate(RING, received), rate(SEND, sent))
-}
-
-/// Of the AT application: 720 bytes are 960 characters of base64, in a line with their command, and the answer follows the line. Per
-/// exchange: received, the request and what is said to it up to the end of the data; sent, the line, whose echo runs the other way
-/// meanwhile, and `OK`. A command takes 2 ms, a worker that receives begins 0.3 ms after the line, and the driver waits for 4 ms of silence
-/// behind each answer (sheet 1.1, 1.6).
-fn at_rates(baud: u32) -> (f64, f64) {
-    const CHUNK: usize = 720;
-    const BASE64: usize = 960;
-    let rate =
-        |bytes: usize, waits: f64| CHUNK as f64 / (bytes as f64 * 10.0 / f64::from(baud) + waits);
-    let ok = "\n\rOK\n\r".len();
-    let fetched = "AT+Recv=0,1,720\r\n+recv:0,1,960,\n\r".len() + BASE64 + ok;
-    let sent = "AT+Send=0,1,720,\r\n".len() + BASE64 + ok;
-    (rate(fetched, 0.0003 + 0.004), rate(sent, 0.002 + 0.004))
 }
 
 struct World {
