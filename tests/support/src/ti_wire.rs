@@ -11,7 +11,7 @@ pub struct Exchange {
     pub silence: f64,
 }
 
-/// The number of bytes of opcode, length and arguments of a native command about data (sheet 3.1, 3.5).
+/// The number of bytes of opcode, length and arguments of a native command about data (cc3200 sheet, 3.1, 3.5).
 const COMMAND: usize = 4 + 4;
 const BASE64: usize = 960;
 const OK: usize = "\n\rOK\n\r".len();
@@ -39,7 +39,7 @@ impl Exchange {
     }
 
     /// A send of the AT application: 720 bytes as 960 characters of base64 in a line, whose echo runs the other way meanwhile, and `OK`.
-    /// The command takes 2 ms, and the driver waits for 4 ms behind the answer (sheet 1.1, 1.6).
+    /// The command takes 2 ms, and the driver waits for 4 ms behind the answer (cc3200 sheet, 1.1, 1.6).
     pub const fn at_send() -> Self {
         Self {
             payload: 720,
@@ -49,7 +49,7 @@ impl Exchange {
     }
 
     /// A fetch of the AT application: the request, and what is said to it up to the end of the data. The worker begins 0.3 ms behind the
-    /// line, and the driver waits for 4 ms behind the answer (sheet 1.1, 1.6).
+    /// line, and the driver waits for 4 ms behind the answer (cc3200 sheet, 1.1, 1.6).
     pub const fn at_receive() -> Self {
         Self {
             payload: 720,
