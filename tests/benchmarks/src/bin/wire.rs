@@ -49,7 +49,7 @@ const AFTERMATH: Duration = Duration::from_secs(1);
 const MUCH: usize = 300_000;
 const FAST_BAUD: u32 = 460_800;
 const TURNAROUND: Duration = Duration::from_millis(20);
-const NONE: Duration = Duration::from_millis(0);
+const NO_TURNAROUND: Duration = Duration::from_millis(0);
 
 /// A modem that is measured.
 struct Measured<M> {
@@ -243,12 +243,12 @@ fn ti() {
         let received = Exchange::native_receive(8, 0).rate(per_second);
         let sent = Exchange::native_send(8).rate(per_second);
         virtually(async || {
-            let world = World::nwp_on_uart(baud, NONE);
+            let world = World::nwp_on_uart(baud, NO_TURNAROUND);
             let rate = world.attach::<_, _, 4096>(CC3120, receive_rate).await;
             println!("rate\tCC3120: received at {baud}\t{rate:.0}\t{received:.0}");
         });
         virtually(async || {
-            let world = World::nwp_on_uart(baud, NONE);
+            let world = World::nwp_on_uart(baud, NO_TURNAROUND);
             let rate = world.attach::<_, _, 4096>(CC3120, send_rate).await;
             println!("rate\tCC3120: sent at {baud}\t{rate:.0}\t{sent:.0}");
         });
